@@ -1,0 +1,48 @@
+// The one taxonomy of failed operations. A failed operation throws a TickwellError holding a Fault; bad data is a
+// verdict of the gate and never comes here; a broken invariant is an assertion.
+
+/** Why an operation failed. Times are milliseconds. */
+export type Fault =
+  | { readonly kind: "network" }
+  | { readonly kind: "timeout"; readonly timeoutMs: number }
+  | { readonly kind: "rate_limit"; readonly retryAfterMs: number | undefined }
+  | { readonly kind: "ip_ban"; readonly untilMs: number }
+  | { readonly kind: "geo_blocked" }
+  | { readonly kind: "maintenance" }
+  | { readonly kind: "exchange"; readonly code: string | undefined }
+  | { readonly kind: "bad_request"; readonly code: string | undefined }
+  | { readonly kind: "bad_symbol"; readonly code: string | undefined }
+  | { readonly kind: "auth"; readonly code: string | undefined }
+  | { readonly kind: "malformed_payload"; readonly path: string; readonly sample: string }
+  | { readonly kind: "validation" }
+  | { readonly kind: "database"; readonly code: string | undefined; readonly isTransient: boolean }
+  | { readonly kind: "stage" }
+  | { readonly kind: "config" }
+  | { readonly kind: "internal" };
+
+export type FaultKind = Fault["kind"];
+
+/** The error every failed operation throws. The message names subject, found, expected and remedy. */
+export class TickwellError extends Error {
+  override readonly name = "TickwellError";
+  readonly fault: Fault;
+
+  constructor(fault: Fault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.fault = fault;
+  }
+}
+
+/**
+ * The class of anything that was thrown.
+ * @returns the fault of a {@link TickwellError}; `internal` for everything else.
+ */
+export function classifyError(error: unknown): Fault {
+  return error instanceof TickwellError ? error.fault : { kind: "internal" };
+}
+
+/** The text of anything that was thrown, with its causes. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} (${describeError(error.cause)})`;
+}

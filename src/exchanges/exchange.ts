@@ -1,0 +1,97 @@
+// The contract every venue implements: five functions, from the wire to records. A venue repeats a single request that
+// failed in passing, and otherwise only says what it was asked and what it answered; paging, checking and storing are
+// done by whoever calls.
+import type { Clock } from "../core/clock.js";
+import type { Fault } from "../core/fault.js";
+import type { Log } from "../core/log.js";
+import type { CandleCandidate } from "../core/model/candle.js";
+import type { MarketInfo } from "../core/model/market.js";
+import type { BanMemory } from "../core/net/ban-memory.js";
+import type { Random } from "../core/random.js";
+import type { RetryLimits } from "../core/retry.js";
+import type { Timeframe } from "../core/timeframe.js";
+
+/** What a caller may rely on when it plans requests to a venue. */
+export interface ExchangeTraits {
+  /** Most rows a page of candles holds. */
+  readonly candlePageRowsMax: number;
+  readonly timeframes: readonly Timeframe[];
+}
+
+export interface CandleRequest {
+  readonly nativeSymbol: string;
+  readonly timeframe: Timeframe;
+  /** First open time asked for, epoch ms, on the grid. */
+  readonly fromMs: number;
+  /** First open time no longer asked for, epoch ms, on the grid, after `fromMs`. */
+  readonly toMs: number;
+  /** Rows wanted at most; the venue's page size is the upper bound. */
+  readonly limit: number;
+}
+
+/** A venue's answer to a {@link CandleRequest}. */
+export interface CandlePage {
+  /** In the venue's own order, brought to ascending where the venue answers newest first; nothing dropped. */
+  readonly candidates: readonly CandleCandidate[];
+  /**
+   * The answer speaks for `[fromMs, provenToMs)`: whatever opens in there and is not in the page, the venue did not
+   * have when it was asked. On the grid, above `fromMs`, and equal to `toMs` unless the page was cut by its limit. It
+   * proves nothing about candles not yet closed: a caller ends its request where the exchange's clock says so.
+   */
+  readonly provenToMs: number;
+  /** The path and parameters asked for, without host: kept as evidence. */
+  readonly request: string;
+}
+
+export interface Exchange {
+  /** ccxt's id: `binance`. */
+  readonly id: string;
+  /** The REST host that is asked, for messages. */
+  readonly restUrl: string;
+  readonly traits: ExchangeTraits;
+  /**
+   * All markets of the venue, including suspended ones.
+   *
+   * This and the other fetches throw a TickwellError when the last attempt failed, `ip_ban` without asking while the
+   * host has banned us, and the signal's reason as soon as it is aborted.
+   */
+  fetchMarkets(signal: AbortSignal): Promise<readonly MarketInfo[]>;
+  /** The venue's clock in epoch milliseconds. */
+  fetchServerTime(signal: AbortSignal): Promise<number>;
+  /** One page of candles, the forming one included if the venue sends it. */
+  fetchCandles(request: CandleRequest, signal: AbortSignal): Promise<CandlePage>;
+  /** Releases connections; requests under way fail. */
+  close(): Promise<void>;
+}
+
+/** What a venue is built with. One instance per host serves a whole process: rate limits and bans are per IP. */
+export interface ExchangeOptions {
+  /** Another host, or a simulator: `http://127.0.0.1:7400`. The venue's public market-data host otherwise. */
+  readonly restUrl?: string | undefined;
+  /** For one request, from connecting to the last byte. */
+  readonly timeoutMs: number;
+  /** The part of the venue's rate limit to use, in (0, 1]. */
+  readonly rateLimitShare: number;
+  readonly retry: RetryLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bans: BanMemory;
+  readonly log: Log;
+  /** Told of every failed request, also those that are repeated. Must not throw. */
+  readonly onFailure?: ((failure: RequestFailure) => void) | undefined;
+}
+
+/** A request that failed, for the record. */
+export interface RequestFailure {
+  readonly exchange: string;
+  /** The path without host and parameters: `/api/v3/klines`. */
+  readonly endpoint: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly fault: Fault;
+  readonly message: string;
+  readonly atMs: number;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** Undefined when this was the last attempt. */
+  readonly willRetryInMs: number | undefined;
+}

@@ -1,0 +1,52 @@
+// The venues by name.
+import { closest } from "fastest-levenshtein";
+import { systemClock } from "../core/clock.js";
+import { TickwellError } from "../core/fault.js";
+import { silentLog } from "../core/log.js";
+import { transientBanMemory } from "../core/net/ban-memory.js";
+import { systemRandom } from "../core/random.js";
+import { createBinance } from "./binance/index.js";
+import type { Exchange, ExchangeOptions } from "./exchange.js";
+
+const FACTORIES = { binance: createBinance } as const satisfies Record<
+  string,
+  (options: ExchangeOptions) => Exchange
+>;
+
+export type ExchangeName = keyof typeof FACTORIES;
+
+/** The exchanges that can be asked, by ccxt's ids. */
+export const EXCHANGES = Object.keys(FACTORIES) as readonly ExchangeName[];
+
+/** What a request is given unless the caller says otherwise. */
+export const REQUEST_DEFAULTS = {
+  timeoutMs: 10_000, // Binance's own backend gives up after 10 s
+  rateLimitShare: 0.8, // the rest is for whatever else runs on this IP
+  retry: { attempts: 5, baseDelayMs: 500, maxDelayMs: 30_000 }, // rides out some ten seconds; longer is a cycle's matter
+} as const;
+
+export function isExchangeName(name: string): name is ExchangeName {
+  return Object.hasOwn(FACTORIES, name);
+}
+
+/**
+ * A venue by its ccxt id. What is left out of `options` is the machine's own clock and chance, a ban memory that ends
+ * with the process, silence, and {@link REQUEST_DEFAULTS}.
+ * @throws TickwellError `config` for an unknown name
+ */
+export function createExchange(name: string, options: Partial<ExchangeOptions> = {}): Exchange {
+  if (!isExchangeName(name)) {
+    throw new TickwellError(
+      { kind: "config" },
+      `unknown exchange "${name}"; did you mean "${closest(name, EXCHANGES)}"? known: ${EXCHANGES.join(", ")}`,
+    );
+  }
+  return FACTORIES[name]({
+    ...REQUEST_DEFAULTS,
+    clock: systemClock,
+    random: systemRandom,
+    bans: transientBanMemory(),
+    log: silentLog,
+    ...options,
+  });
+}

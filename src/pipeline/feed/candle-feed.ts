@@ -1,0 +1,219 @@
+// Fetches ranges of candles from a venue and hands each page, checked, to the stage. Windows of one page each are asked
+// for side by side; a stretch where the venue has nothing (before a listing, a long outage) is jumped over.
+import type { Clock } from "../../core/clock.js";
+import { classifyError, describeError } from "../../core/fault.js";
+import type { CandleBatch } from "../../core/model/candle-batch.js";
+import { timeframeMs } from "../../core/timeframe.js";
+import type { TimeRange } from "../../core/range.js";
+import type { CandlePage, Exchange } from "../../exchanges/exchange.js";
+import type { OpenGap } from "../../store/gap-log.js";
+import type { StoredMarket } from "../../store/store.js";
+import type { Timeframe } from "../../core/timeframe.js";
+import type { Stage } from "../stage/stage.js";
+import { readPage } from "./candle-page.js";
+
+export interface CandleFeedOptions {
+  readonly exchange: Exchange;
+  readonly stage: Stage;
+  readonly clock: Clock;
+  /** Now by the exchange's clock, epoch ms. */
+  readonly exchangeNowMs: () => number;
+  /** Requests under way at once. */
+  readonly concurrency: number;
+  /** Rows a page; the venue's maximum when undefined. */
+  readonly pageRowsMax?: number | undefined;
+  readonly voidConfirmAfterMs: number;
+}
+
+export interface FeedRequest {
+  readonly market: StoredMarket;
+  readonly timeframe: Timeframe;
+  readonly range: TimeRange;
+  readonly openGaps: readonly OpenGap[];
+  /** The latest open time at which the exchange is known to have a candle; -Infinity if none is. */
+  readonly latestSeenMs: number;
+}
+
+/** What became of a range. */
+export interface FeedOutcome {
+  readonly pages: number;
+  readonly candles: number;
+  readonly rejected: number;
+  /** Windows that could not be fetched; each is in the gap log. */
+  readonly failures: readonly { readonly range: TimeRange; readonly error: unknown }[];
+  /** The last batch handed to the stage; 0 when there was none. */
+  readonly lastSequence: number;
+}
+
+/** A window that failed is asked for again after this long, unless the fault says later. */
+const ASK_AGAIN_MS = 60_000;
+
+export class CandleFeed {
+  readonly #options: CandleFeedOptions;
+
+  constructor(options: CandleFeedOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Fetches a range. Returns when every page has been handed to the stage, not when it is committed.
+   * @param onPage after each page, with its batch: for progress
+   * @throws the error of a window when asking for more makes no sense (network down, banned, unknown symbol); what was
+   *   fetched before stays. A window that alone is bad is recorded and left out.
+   */
+  async fetchRange(
+    request: FeedRequest,
+    signal: AbortSignal,
+    onPage: (batch: CandleBatch, page: CandlePage) => void = () => undefined,
+  ): Promise<FeedOutcome> {
+    const run = new FeedRun(this.#options, request, signal, onPage);
+    return run.run();
+  }
+}
+
+/** One call of `fetchRange`: a cursor that several workers move. */
+class FeedRun {
+  readonly #options: CandleFeedOptions;
+  readonly #request: FeedRequest;
+  readonly #signal: AbortSignal;
+  readonly #onPage: (batch: CandleBatch, page: CandlePage) => void;
+  readonly #failures: { range: TimeRange; error: unknown }[] = [];
+  #cursorMs: number;
+  #latestSeenMs: number;
+  #isStretchEmpty = false;
+  #pages = 0;
+  #candles = 0;
+  #rejected = 0;
+  #lastSequence = 0;
+
+  constructor(
+    options: CandleFeedOptions,
+    request: FeedRequest,
+    signal: AbortSignal,
+    onPage: (batch: CandleBatch, page: CandlePage) => void,
+  ) {
+    this.#options = options;
+    this.#request = request;
+    this.#signal = signal;
+    this.#onPage = onPage;
+    this.#cursorMs = request.range.startMs;
+    this.#latestSeenMs = request.latestSeenMs;
+  }
+
+  async run(): Promise<FeedOutcome> {
+    const { endMs } = this.#request.range;
+    while (this.#cursorMs < endMs) {
+      // With the whole rest asked for, the venue answers from the first candle it has: one request crosses any void.
+      this.#cursorMs = await this.#fetchWindow({ startMs: this.#cursorMs, endMs });
+      this.#isStretchEmpty = false;
+      const stop = new AbortController();
+      const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(stop));
+      const results = await Promise.allSettled(workers);
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed) throw failed.reason;
+    }
+    return {
+      pages: this.#pages,
+      candles: this.#candles,
+      rejected: this.#rejected,
+      failures: this.#failures,
+      lastSequence: this.#lastSequence,
+    };
+  }
+
+  async #work(stop: AbortController): Promise<void> {
+    const windowMs = this.#pageRows() * timeframeMs(this.#request.timeframe);
+    const { endMs } = this.#request.range;
+    try {
+      while (this.#cursorMs < endMs && !this.#isStretchEmpty && !stop.signal.aborted) {
+        const startMs = this.#cursorMs;
+        this.#cursorMs = Math.min(startMs + windowMs, endMs);
+        await this.#fetchWindow({ startMs, endMs: this.#cursorMs });
+      }
+    } catch (error) {
+      stop.abort();
+      throw error;
+    }
+  }
+
+  /** @returns up to where the answer speaks */
+  async #fetchWindow(range: TimeRange): Promise<number> {
+    const { exchange, exchangeNowMs, clock, voidConfirmAfterMs } = this.#options;
+    const { market, timeframe, openGaps } = this.#request;
+    let page: CandlePage;
+    try {
+      page = await exchange.fetchCandles(
+        {
+          nativeSymbol: market.nativeSymbol,
+          timeframe,
+          fromMs: range.startMs,
+          toMs: range.endMs,
+          limit: this.#pageRows(),
+        },
+        this.#signal,
+      );
+    } catch (error) {
+      return this.#recordFailure(range, error);
+    }
+    const last = page.candidates.at(-1)?.openTimeMs;
+    if (last !== undefined && last < exchangeNowMs()) this.#latestSeenMs = Math.max(this.#latestSeenMs, last);
+    if (page.candidates.length === 0) this.#isStretchEmpty = true;
+    const batch = readPage(page, {
+      marketId: market.id,
+      timeframe,
+      asked: range,
+      exchangeNowMs: exchangeNowMs(),
+      nowMs: clock.nowMs(),
+      openGaps,
+      latestSeenMs: this.#latestSeenMs,
+      isActive: market.isActive,
+      voidConfirmAfterMs,
+    });
+    this.#pages++;
+    this.#candles += batch.candles.length;
+    this.#rejected += batch.rejected.length;
+    this.#lastSequence = Math.max(this.#lastSequence, await this.#options.stage.append(batch, this.#signal));
+    this.#onPage(batch, page);
+    return page.provenToMs;
+  }
+
+  async #recordFailure(range: TimeRange, error: unknown): Promise<number> {
+    this.#signal.throwIfAborted();
+    const { stage, clock } = this.#options;
+    const { market, timeframe } = this.#request;
+    const fault = classifyError(error);
+    // One bad answer must not hold up the rest; a host that cannot be asked at all must not be asked a thousand times.
+    if (fault.kind !== "malformed_payload" && fault.kind !== "exchange") throw error;
+    const windowMs = this.#pageRows() * timeframeMs(timeframe);
+    const window = { startMs: range.startMs, endMs: Math.min(range.startMs + windowMs, range.endMs) };
+    this.#failures.push({ range: window, error });
+    const nowMs = clock.nowMs();
+    this.#lastSequence = await stage.append(
+      {
+        marketId: market.id,
+        timeframe,
+        source: "rest",
+        evidence: "rest_page",
+        candles: [],
+        voids: [],
+        missing: [
+          {
+            ...window,
+            reason: "fetch_failed",
+            detail: describeError(error),
+            nextAskMs: nowMs + ASK_AGAIN_MS,
+          },
+        ],
+        rejected: [],
+        receivedMs: nowMs,
+      },
+      this.#signal,
+    );
+    return window.endMs;
+  }
+
+  #pageRows(): number {
+    const { pageRowsMax, exchange } = this.#options;
+    return Math.min(pageRowsMax ?? exchange.traits.candlePageRowsMax, exchange.traits.candlePageRowsMax);
+  }
+}

@@ -1,0 +1,51 @@
+// Now by an exchange's clock: our clock plus the offset measured against the exchange's. Closedness is judged by it, or a
+// machine whose clock is a minute fast would store forming candles as final.
+import type { Clock } from "../../core/clock.js";
+import { formatDuration } from "../../core/duration.js";
+import type { Log } from "../../core/log.js";
+import type { Exchange } from "../../exchanges/exchange.js";
+
+/** The offset is measured again after this long. */
+const MEASURE_EVERY_MS = 600_000;
+/** Beyond this the machine's clock is worth a word. */
+const SKEW_WARN_MS = 1_000;
+
+export class ExchangeClock {
+  readonly #exchange: Exchange;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #offsetMs = 0;
+  #measuredMs = -Infinity;
+
+  constructor({ exchange, clock, log }: { exchange: Exchange; clock: Clock; log: Log }) {
+    this.#exchange = exchange;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Epoch ms by the exchange's clock, as far as the last measurement tells. */
+  nowMs(): number {
+    return Math.floor(this.#clock.nowMs() + this.#offsetMs);
+  }
+
+  /** How far the exchange's clock is ahead of ours, ms. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
+  /** Measures the offset unless it was measured a short while ago. Throws what the exchange throws. */
+  async keepMeasured(signal: AbortSignal): Promise<void> {
+    if (this.#clock.nowMs() - this.#measuredMs < MEASURE_EVERY_MS) return;
+    const sentMs = this.#clock.nowMs();
+    const serverMs = await this.#exchange.fetchServerTime(signal);
+    const receivedMs = this.#clock.nowMs();
+    // The answer was made somewhere between the two; half the round trip is the error this may have.
+    this.#offsetMs = serverMs - (sentMs + receivedMs) / 2;
+    this.#measuredMs = receivedMs;
+    if (Math.abs(this.#offsetMs) <= SKEW_WARN_MS) return;
+    const direction = this.#offsetMs > 0 ? "behind" : "ahead of";
+    this.#log.warn(
+      `this machine's clock is ${formatDuration(Math.abs(this.#offsetMs))} ${direction} that of ${this.#exchange.id}: candles are judged by the exchange's; set the clock (NTP)`,
+    );
+  }
+}

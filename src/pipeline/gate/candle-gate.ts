@@ -1,0 +1,190 @@
+// The gate for candles: one pass over a page, each field read once. What is impossible is refused with a named rule and
+// kept; nothing is corrected, nothing dropped.
+import type { Candle, CandleCandidate } from "../../core/model/candle.js";
+import type { Rejection } from "../../core/model/candle-batch.js";
+import { compareDecimals, isNegative, isPositive, parseDecimal, type Decimal } from "../../core/decimal.js";
+import { formatTime } from "../../core/time.js";
+import { isOnGrid, timeframeMs, type Timeframe } from "../../core/timeframe.js";
+
+export interface GateContext {
+  readonly timeframe: Timeframe;
+  /** The exchange's clock: a candle that ends after it is not closed. Epoch ms. */
+  readonly exchangeNowMs: number;
+}
+
+export interface GateResult {
+  /** Ascending, each open time once. */
+  readonly candles: readonly Candle[];
+  readonly rejected: readonly Rejection[];
+}
+
+/** Every rule a candle can break, with the sentence that explains it to a user. */
+export const CANDLE_RULES = {
+  "candle.malformed": "a field is missing or of the wrong type",
+  "candle.not_a_decimal": "a price or volume is not decimal text",
+  "candle.off_grid": "the open time does not lie on the timeframe's grid",
+  "candle.not_closed": "the candle had not ended by the exchange's clock",
+  "candle.out_of_order": "the open time is before that of the row above",
+  "candle.duplicate": "the open time stands in the page twice",
+  "candle.price_not_positive": "a price is zero or negative",
+  "candle.negative_volume": "a volume or a count is negative",
+  "candle.high_below_low": "the high is below the low",
+  "candle.open_outside": "the open is above the high or below the low",
+  "candle.close_outside": "the close is above the high or below the low",
+} as const satisfies Record<string, string>;
+
+export type CandleRule = keyof typeof CANDLE_RULES;
+
+interface Verdict {
+  readonly rule: CandleRule;
+  readonly detail: string;
+}
+
+/**
+ * Checks a page of candidates in the order the source gave them.
+ *
+ * A row repeated unchanged is refused once and kept once. Two rows for one open time that differ are both refused: there
+ * is no telling which is right, so the minute stays missing and is asked for again.
+ */
+export function checkCandles(candidates: readonly CandleCandidate[], context: GateContext): GateResult {
+  const candles: Candle[] = [];
+  const rejected: Rejection[] = [];
+  const raws: unknown[] = [];
+  let lastOpenTimeMs = -Infinity;
+  for (const candidate of candidates) {
+    const checked = checkCandle(candidate, context, lastOpenTimeMs);
+    if (isVerdict(checked)) {
+      rejected.push(toRejection(checked, candidate.openTimeMs, candidate.raw));
+      continue;
+    }
+    const previous = candles.at(-1);
+    if (previous?.openTimeMs === checked.openTimeMs || lastOpenTimeMs === checked.openTimeMs) {
+      const isSame =
+        previous !== undefined &&
+        previous.openTimeMs === checked.openTimeMs &&
+        isSameCandle(previous, checked);
+      const detail = `${formatTime(checked.openTimeMs)} stands in the page twice, ${isSame ? "unchanged" : "with different values: neither is believed"}`;
+      if (!isSame && previous?.openTimeMs === checked.openTimeMs) {
+        candles.pop();
+        rejected.push(toRejection({ rule: "candle.duplicate", detail }, checked.openTimeMs, raws.pop()));
+      }
+      rejected.push(toRejection({ rule: "candle.duplicate", detail }, checked.openTimeMs, candidate.raw));
+      continue;
+    }
+    lastOpenTimeMs = checked.openTimeMs;
+    candles.push(checked);
+    raws.push(candidate.raw);
+  }
+  return { candles, rejected };
+}
+
+function checkCandle(
+  candidate: CandleCandidate,
+  context: GateContext,
+  lastOpenTimeMs: number,
+): Candle | Verdict {
+  const { openTimeMs } = candidate;
+  if (openTimeMs === undefined) return malformed("open time", "epoch milliseconds");
+  if (candidate.open === undefined) return malformed("open", "decimal text");
+  if (candidate.high === undefined) return malformed("high", "decimal text");
+  if (candidate.low === undefined) return malformed("low", "decimal text");
+  if (candidate.close === undefined) return malformed("close", "decimal text");
+  if (candidate.volume === undefined) return malformed("volume", "decimal text");
+  if (candidate.quoteVolume === undefined) return malformed("quote volume", "decimal text");
+  if (candidate.tradeCount === undefined) return malformed("trade count", "a whole number");
+  if (!isOnGrid(openTimeMs, context.timeframe)) {
+    return {
+      rule: "candle.off_grid",
+      detail: `${showTime(openTimeMs)} is not on the grid of ${context.timeframe}`,
+    };
+  }
+  if (openTimeMs + timeframeMs(context.timeframe) > context.exchangeNowMs) {
+    return {
+      rule: "candle.not_closed",
+      detail: `it opens at ${showTime(openTimeMs)} and the exchange's clock says ${showTime(context.exchangeNowMs)}`,
+    };
+  }
+  if (openTimeMs < lastOpenTimeMs) {
+    return {
+      rule: "candle.out_of_order",
+      detail: `${showTime(openTimeMs)} comes after ${showTime(lastOpenTimeMs)}`,
+    };
+  }
+
+  const open = parseDecimal(candidate.open);
+  if (open === undefined) return notADecimal("open", candidate.open);
+  const high = parseDecimal(candidate.high);
+  if (high === undefined) return notADecimal("high", candidate.high);
+  const low = parseDecimal(candidate.low);
+  if (low === undefined) return notADecimal("low", candidate.low);
+  const close = parseDecimal(candidate.close);
+  if (close === undefined) return notADecimal("close", candidate.close);
+  const volume = parseDecimal(candidate.volume);
+  if (volume === undefined) return notADecimal("volume", candidate.volume);
+  const quoteVolume = candidate.quoteVolume === null ? undefined : parseDecimal(candidate.quoteVolume);
+  if (candidate.quoteVolume !== null && quoteVolume === undefined)
+    return notADecimal("quote volume", candidate.quoteVolume);
+
+  // With low the least and above zero, the three other prices are above zero too.
+  if (compareDecimals(high, low) < 0)
+    return { rule: "candle.high_below_low", detail: `high ${high} < low ${low}` };
+  if (!isPositive(low)) return { rule: "candle.price_not_positive", detail: `low ${low}` };
+  if (isOutside(open, low, high))
+    return { rule: "candle.open_outside", detail: `open ${open} is not within ${low} … ${high}` };
+  if (isOutside(close, low, high))
+    return { rule: "candle.close_outside", detail: `close ${close} is not within ${low} … ${high}` };
+  if (isNegative(volume)) return { rule: "candle.negative_volume", detail: `volume ${volume}` };
+  if (quoteVolume !== undefined && isNegative(quoteVolume))
+    return { rule: "candle.negative_volume", detail: `quote volume ${quoteVolume}` };
+  const tradeCount = candidate.tradeCount ?? undefined;
+  if (tradeCount !== undefined && !Number.isSafeInteger(tradeCount))
+    return malformed("trade count", "a whole number");
+  if (tradeCount !== undefined && tradeCount < 0)
+    return { rule: "candle.negative_volume", detail: `trade count ${tradeCount}` };
+  return { kind: "candle", openTimeMs, open, high, low, close, volume, quoteVolume, tradeCount };
+}
+
+function isVerdict(checked: Candle | Verdict): checked is Verdict {
+  return "rule" in checked;
+}
+
+function isOutside(price: Decimal, low: Decimal, high: Decimal): boolean {
+  return compareDecimals(price, low) < 0 || compareDecimals(price, high) > 0;
+}
+
+function isSameCandle(a: Candle, b: Candle): boolean {
+  return (
+    a.open === b.open &&
+    a.high === b.high &&
+    a.low === b.low &&
+    a.close === b.close &&
+    a.volume === b.volume &&
+    a.quoteVolume === b.quoteVolume &&
+    a.tradeCount === b.tradeCount
+  );
+}
+
+function malformed(field: string, expected: string): Verdict {
+  return { rule: "candle.malformed", detail: `${field} is missing or not ${expected}` };
+}
+
+function notADecimal(field: string, found: string): Verdict {
+  return {
+    rule: "candle.not_a_decimal",
+    detail: `${field} is "${found.slice(0, 40)}", expected digits such as 46319.5`,
+  };
+}
+
+/** A broken server may send times no calendar knows. */
+function showTime(timeMs: number): string {
+  return Math.abs(timeMs) <= 8.64e15 ? formatTime(timeMs) : String(timeMs);
+}
+
+function toRejection({ rule, detail }: Verdict, openTimeMs: number | undefined, raw: unknown): Rejection {
+  return {
+    rule,
+    detail,
+    openTimeMs,
+    raw: typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "undefined"),
+  };
+}

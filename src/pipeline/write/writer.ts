@@ -1,0 +1,83 @@
+// The writer: takes batches from the stage by rows or age, commits them, acknowledges them. While the database is away it
+// waits and says so; the stage fills and the feeds slow down, so that memory stays bounded and nothing is lost.
+import type { Clock } from "../../core/clock.js";
+import { formatDuration } from "../../core/duration.js";
+import { describeError, TickwellError } from "../../core/fault.js";
+import type { Log } from "../../core/log.js";
+import type { CommitResult } from "../../store/candle-commit.js";
+import type { Store } from "../../store/store.js";
+import type { Stage, StagedBatch } from "../stage/stage.js";
+
+export interface WriterOptions {
+  readonly stage: Stage;
+  readonly store: Pick<Store, "commit" | "revive">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Candles a transaction at most. */
+  readonly batchRowsMax: number;
+  /** How long the first candle of a transaction waits for others, ms. */
+  readonly batchAgeMs: number;
+  /** After each commit. */
+  readonly onCommit?: (result: CommitResult, staged: readonly StagedBatch[]) => void;
+}
+
+/** Between two attempts to reach the database: doubled each time up to the maximum. */
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 5_000;
+/** A lasting outage is mentioned again after this long, not at every attempt. */
+const REMIND_AFTER_MS = 30_000;
+
+export class Writer {
+  readonly #options: WriterOptions;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs until the stage has ended and everything in it is committed.
+   * @throws the store's error when the database refuses for a reason that waiting cannot mend; the signal's reason when
+   *   aborted, with nothing half-written.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { stage, batchRowsMax, batchAgeMs } = this.#options;
+    while (true) {
+      const staged = await stage.read({ rowsMax: batchRowsMax, ageMs: batchAgeMs }, signal);
+      const last = staged.at(-1);
+      if (!last) return;
+      const result = await this.#commit(staged, signal);
+      stage.ack(last.sequence);
+      this.#options.onCommit?.(result, staged);
+    }
+  }
+
+  async #commit(staged: readonly StagedBatch[], signal: AbortSignal): Promise<CommitResult> {
+    const { store, clock, log } = this.#options;
+    const batches = staged.map(({ batch }) => batch);
+    let awaySinceMs: number | undefined;
+    let remindedMs = -Infinity;
+    for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
+      try {
+        const result = await store.commit(batches);
+        if (awaySinceMs !== undefined)
+          log.info(
+            `the database is back after ${formatDuration(clock.nowMs() - awaySinceMs)}; nothing was lost`,
+          );
+        return result;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        awaySinceMs ??= clock.nowMs();
+        if (clock.nowMs() - remindedMs >= REMIND_AFTER_MS) {
+          remindedMs = clock.nowMs();
+          log.warn(`${describeError(error)}; waiting for it, what has been collected is kept`);
+        }
+        await clock.sleep(delayMs, signal);
+        await store.revive(signal).catch((cause: unknown) => log.debug(describeError(cause)));
+      }
+    }
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  return error instanceof TickwellError && error.fault.kind === "database" && error.fault.isTransient;
+}

@@ -1,0 +1,312 @@
+// The store on PostgreSQL 15 to 18: a pool, the schema, and the contract's methods, each of which is a few lines here
+// and its own file where it is more.
+import { Pool, types, type PoolClient, type PoolConfig } from "pg";
+import type { BanMemory } from "../core/net/ban-memory.js";
+import type { CandleBatch } from "../core/model/candle-batch.js";
+import type { MarketInfo, MarketType } from "../core/model/market.js";
+import type { TimeRange } from "../core/range.js";
+import { formatTime } from "../core/time.js";
+import { commitBatches, type CommitResult } from "./candle-commit.js";
+import { readCandles } from "./candle-reader.js";
+import { auditCoverage, type AuditFinding } from "./coverage-audit.js";
+import { databaseError } from "./database-error.js";
+import { loadOpenGaps, type OpenGap } from "./gap-log.js";
+import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
+import { migrate } from "./migrate.js";
+import { queryReadOnly, type QueryResult } from "./read-only-query.js";
+import type {
+  Gap,
+  GapHistory,
+  SeriesFilter,
+  SeriesKey,
+  SeriesState,
+  Store,
+  StoredCandle,
+  StoredMarket,
+  Void,
+} from "./store.js";
+
+/** One for the writer, some for readers beside it. */
+const CONNECTIONS_MAX = 6;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A commit waits this long for another writer's lock on the same series before it is tried again. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+const OID_INT8 = 20;
+const OID_TIMESTAMPTZ = 1184;
+
+export interface PostgresStoreOptions {
+  readonly pool: PoolConfig;
+  readonly connectionString: string;
+  /** Starts the server again if it is ours. */
+  readonly revive: (signal: AbortSignal) => Promise<void>;
+  /** Runs after the last connection is closed. */
+  readonly onClose: () => Promise<void>;
+}
+
+export class PostgresStore implements Store {
+  readonly connectionString: string;
+  readonly serverVersion: string;
+  readonly bans: BanMemory;
+  readonly #pool: Pool;
+  readonly #options: PostgresStoreOptions;
+
+  /** Connects, brings the schema up to date, and returns the store. */
+  static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
+    const pool = new Pool({
+      max: CONNECTIONS_MAX,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      application_name: `tickwell pid=${process.pid}`,
+      options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS}`,
+      types: { getTypeParser: parserOf },
+      ...options.pool,
+    });
+    // An idle connection that breaks is not an event of its own: whoever needs the next one hears of it.
+    pool.on("error", () => undefined);
+    try {
+      const client = await pool.connect();
+      try {
+        await migrate(client);
+        const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
+        return new PostgresStore(pool, options, rows[0]?.server_version ?? "unknown");
+      } finally {
+        client.release();
+      }
+    } catch (error) {
+      await pool.end();
+      throw databaseError(error, `open the database ${redactedUrl(options.connectionString)}`);
+    }
+  }
+
+  private constructor(pool: Pool, options: PostgresStoreOptions, serverVersion: string) {
+    this.#pool = pool;
+    this.#options = options;
+    this.connectionString = options.connectionString;
+    this.serverVersion = serverVersion;
+    this.bans = {
+      load: (host) => this.#attempt("read bans", () => this.#loadBan(host)),
+      save: (host, ban) => this.#attempt("record a ban", () => this.#saveBan(host, ban)),
+    };
+  }
+
+  putMarkets(
+    exchange: string,
+    markets: readonly MarketInfo[],
+    { isSimulated }: { isSimulated: boolean },
+  ): Promise<StoredMarket[]> {
+    return this.#attempt("store markets", async () => {
+      await this.#pool.query("INSERT INTO exchanges (name) VALUES ($1) ON CONFLICT DO NOTHING", [exchange]);
+      const { rows } = await this.#pool.query<MarketRow>(
+        `WITH put AS (
+           INSERT INTO markets AS m (exchange_id, symbol, native_symbol, base_asset, quote_asset, market_type, is_active, is_simulated)
+           SELECT (SELECT id FROM exchanges WHERE name = $1), *, $8 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+           ON CONFLICT (exchange_id, symbol) DO UPDATE SET native_symbol = EXCLUDED.native_symbol, base_asset = EXCLUDED.base_asset,
+             quote_asset = EXCLUDED.quote_asset, market_type = EXCLUDED.market_type, is_active = EXCLUDED.is_active,
+             is_simulated = m.is_simulated OR EXCLUDED.is_simulated
+           RETURNING *
+         ) SELECT put.*, $1 AS exchange FROM put ORDER BY symbol`,
+        [
+          exchange,
+          markets.map((market) => market.symbol),
+          markets.map((market) => market.nativeSymbol),
+          markets.map((market) => market.baseAsset),
+          markets.map((market) => market.quoteAsset),
+          markets.map((market) => market.marketType),
+          markets.map((market) => market.isActive),
+          isSimulated,
+        ],
+      );
+      return rows.map(toMarket);
+    });
+  }
+
+  listMarkets(): Promise<StoredMarket[]> {
+    return this.#attempt("list markets", async () => {
+      const { rows } = await this.#pool.query<MarketRow>(
+        "SELECT m.*, e.name AS exchange FROM markets m JOIN exchanges e ON e.id = m.exchange_id ORDER BY e.name, m.symbol",
+      );
+      return rows.map(toMarket);
+    });
+  }
+
+  expect(key: SeriesKey, range: TimeRange): Promise<number | undefined> {
+    return this.#attempt("record what a series should hold", async () => {
+      const { rows } = await this.#pool.query<{ previous_end: number | null }>(
+        `WITH before AS (
+           SELECT upper(expected) AS previous_end FROM series WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2
+         ), put AS (
+           INSERT INTO series AS s (market_id, data_type, timeframe, expected)
+           VALUES ($1, 'ohlcv', $2, tstzmultirange(tstzrange($3, $4)))
+           ON CONFLICT (market_id, data_type, timeframe) DO UPDATE SET expected = s.expected + EXCLUDED.expected
+           WHERE NOT s.expected @> EXCLUDED.expected
+         ) SELECT previous_end FROM before`,
+        [key.marketId, key.timeframe, formatTime(range.startMs), formatTime(range.endMs)],
+      );
+      return rows[0]?.previous_end ?? undefined;
+    });
+  }
+
+  commit(batches: readonly CandleBatch[]): Promise<CommitResult> {
+    const rows = batches.reduce((sum, batch) => sum + batch.candles.length, 0);
+    return this.#attempt(`store ${rows.toLocaleString("en")} candles`, () =>
+      this.#transaction((client) => commitBatches(client, batches)),
+    );
+  }
+
+  missing(key: SeriesKey, range: TimeRange): Promise<TimeRange[]> {
+    return this.#attempt("read coverage", () => readMissing(this.#pool, key, range));
+  }
+
+  openGaps(key: SeriesKey): Promise<OpenGap[]> {
+    return this.#attempt("read open gaps", () => loadOpenGaps(this.#pool, key));
+  }
+
+  gaps(filter: SeriesFilter): Promise<Gap[]> {
+    return this.#attempt("list gaps", () => readGaps(this.#pool, filter));
+  }
+
+  voids(filter: SeriesFilter): Promise<Void[]> {
+    return this.#attempt("list voids", () => readVoids(this.#pool, filter));
+  }
+
+  seriesStates(filter: SeriesFilter): Promise<SeriesState[]> {
+    return this.#attempt("read coverage", () => readSeriesStates(this.#pool, filter));
+  }
+
+  gapHistory(): Promise<GapHistory[]> {
+    return this.#attempt("read the gap log", () => readGapHistory(this.#pool));
+  }
+
+  quarantineCounts(): Promise<{ market: string; timeframe: string; rule: string; records: number }[]> {
+    return this.#attempt("read quarantine", async () => {
+      const { rows } = await this.#pool.query<{
+        market: string;
+        timeframe: string;
+        rule: string;
+        records: number;
+      }>(
+        `SELECT e.name || ':' || m.symbol AS market, q.timeframe, q.rule, count(*) AS records
+         FROM quarantine q JOIN markets m ON m.id = q.market_id JOIN exchanges e ON e.id = m.exchange_id
+         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+      );
+      return rows;
+    });
+  }
+
+  audit(filter: SeriesFilter): Promise<AuditFinding[]> {
+    return this.#attempt("audit coverage", () => auditCoverage(this.#pool, filter));
+  }
+
+  readCandles(key: SeriesKey, range: TimeRange, signal: AbortSignal): AsyncIterable<readonly StoredCandle[]> {
+    return readCandles(this.#pool, key, range, signal);
+  }
+
+  query(sql: string, signal: AbortSignal): Promise<QueryResult> {
+    return this.#attempt("run the query", async () => {
+      signal.throwIfAborted();
+      const client = await this.#pool.connect();
+      // The statement runs on the server: closing our side alone would leave it running.
+      const cancel = (): void => {
+        const { processID } = client as PoolClient & { processID: number };
+        this.#pool.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
+      };
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        return await queryReadOnly(client, sql);
+      } finally {
+        signal.removeEventListener("abort", cancel);
+        client.release();
+      }
+    });
+  }
+
+  revive(signal: AbortSignal): Promise<void> {
+    return this.#options.revive(signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+    await this.#options.onClose();
+  }
+
+  async #loadBan(host: string): Promise<number | undefined> {
+    const { rows } = await this.#pool.query<{ until: number }>(
+      "SELECT until FROM exchange_bans WHERE host = $1",
+      [host],
+    );
+    return rows[0]?.until;
+  }
+
+  async #saveBan(host: string, { untilMs, reason }: { untilMs: number; reason: string }): Promise<void> {
+    await this.#pool.query(
+      `INSERT INTO exchange_bans AS b (host, until, reason) VALUES ($1, $2, $3)
+       ON CONFLICT (host) DO UPDATE SET until = greatest(b.until, EXCLUDED.until), reason = EXCLUDED.reason, recorded_at = now()`,
+      [host, formatTime(untilMs), reason],
+    );
+  }
+
+  async #transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let isBroken: Error | undefined;
+    try {
+      await client.query("BEGIN");
+      const result = await work(client);
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      await client
+        .query("ROLLBACK")
+        .catch((cause: unknown) => (isBroken = new Error("connection lost", { cause })));
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
+  }
+
+  async #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw databaseError(error, doing);
+    }
+  }
+}
+
+interface MarketRow {
+  readonly id: number;
+  readonly exchange: string;
+  readonly symbol: string;
+  readonly native_symbol: string;
+  readonly base_asset: string;
+  readonly quote_asset: string;
+  readonly market_type: MarketType;
+  readonly is_active: boolean;
+  readonly is_simulated: boolean;
+}
+
+function toMarket(row: MarketRow): StoredMarket {
+  return {
+    id: row.id,
+    exchange: row.exchange,
+    symbol: row.symbol,
+    nativeSymbol: row.native_symbol,
+    baseAsset: row.base_asset,
+    quoteAsset: row.quote_asset,
+    marketType: row.market_type,
+    isActive: row.is_active,
+    isSimulated: row.is_simulated,
+  };
+}
+
+/** Our own queries read times as epoch milliseconds and counts as numbers; `numeric` stays text. */
+function parserOf(oid: number): (text: string) => unknown {
+  if (oid === OID_TIMESTAMPTZ)
+    return (text) => Date.parse(text.replace(" ", "T") + (text.endsWith("+00") ? ":00" : ""));
+  if (oid === OID_INT8) return Number;
+  return types.getTypeParser(oid) as (text: string) => unknown;
+}
+
+/** A connection string without its password, for messages. */
+export function redactedUrl(url: string): string {
+  return url.replace(/(:\/\/[^:@/]*):[^@/]*@/, "$1:***@");
+}

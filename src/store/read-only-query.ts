@@ -1,0 +1,100 @@
+// One read-only statement of the user's. Safe by PostgreSQL's own means, not by looking at the text: the extended
+// protocol takes a single statement, the transaction is read-only, and a superuser session first becomes a role that may
+// only read (a read-only transaction alone would still let a superuser COPY to a program).
+import type { PoolClient, QueryArrayConfig, QueryArrayResult } from "pg";
+import { TickwellError } from "../core/fault.js";
+import { errorCode } from "./database-error.js";
+
+/** Values: text, numbers, booleans, null; `numeric` stays text digit for digit; times are ISO-8601 with Z. */
+export interface QueryResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+const OID = {
+  bool: 16,
+  int8: 20,
+  int2: 21,
+  int4: 23,
+  json: 114,
+  float4: 700,
+  float8: 701,
+  timestamptz: 1184,
+  jsonb: 3802,
+} as const;
+/** The SQLSTATE classes that are the statement's own fault: syntax, names, types, values, rights, read-only. */
+const STATEMENT_FAULT = /^(42|22|25006|0A|21|2201|P0)/;
+
+/**
+ * Runs one statement.
+ * @throws TickwellError `bad_request` when the statement itself is at fault, with the position of the mistake.
+ */
+export async function queryReadOnly(client: PoolClient, sql: string): Promise<QueryResult> {
+  await client.query("BEGIN TRANSACTION READ ONLY");
+  try {
+    await client.query(
+      `SELECT CASE WHEN rolsuper THEN set_config('role', 'pg_read_all_data', true) END FROM pg_roles WHERE rolname = current_user`,
+    );
+    const statement: QueryArrayConfig & { queryMode: "extended" } = {
+      text: sql,
+      rowMode: "array",
+      queryMode: "extended",
+      types: { getTypeParser: parserOf },
+    };
+    const result = await client.query<unknown[]>(statement);
+    return toResult(result);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined || !STATEMENT_FAULT.test(code)) throw error;
+    throw new TickwellError(
+      { kind: "bad_request", code },
+      `the query was refused: ${describeMistake(error, sql)}`,
+      { cause: error },
+    );
+  } finally {
+    // Fails when the connection is gone, which the statement's own error has said already.
+    await client.query("ROLLBACK").catch(() => undefined);
+  }
+}
+
+function toResult(result: QueryArrayResult<unknown[]>): QueryResult {
+  return { columns: result.fields.map((field) => field.name), rows: result.rows };
+}
+
+function parserOf(oid: number): (text: string) => unknown {
+  switch (oid) {
+    case OID.bool:
+      return (text) => text === "t";
+    case OID.int2:
+    case OID.int4:
+      return Number;
+    case OID.int8:
+      return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text);
+    case OID.float4:
+    case OID.float8:
+      return (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
+    case OID.json:
+    case OID.jsonb:
+      return (text) => JSON.parse(text) as unknown;
+    case OID.timestamptz:
+      return isoTime;
+    default:
+      return (text) => text;
+  }
+}
+
+/** The session speaks UTC: `2024-01-01 00:00:00+00` → `2024-01-01T00:00:00Z`; infinity stays what it is. */
+function isoTime(text: string): string {
+  return text.endsWith("+00") ? text.replace(" ", "T").replace(/\+00$/, "Z") : text;
+}
+
+function describeMistake(error: unknown, sql: string): string {
+  if (!(error instanceof Error)) return String(error);
+  const position = "position" in error ? Number(error.position) : NaN;
+  const hint = "hint" in error && typeof error.hint === "string" ? ` (${error.hint})` : "";
+  if (!Number.isInteger(position)) return error.message + hint;
+  const before = sql.slice(0, position - 1);
+  const line = before.split("\n").length;
+  const column = position - 1 - before.lastIndexOf("\n");
+  return `${error.message}, at line ${line}, column ${column}${hint}`;
+}

@@ -1,0 +1,137 @@
+// The store's contract: what the pipeline writes, what upkeep asks, what users read. One implementation: PostgreSQL,
+// embedded or external.
+import type { BanMemory } from "../core/net/ban-memory.js";
+import type { CandleBatch, GapReason } from "../core/model/candle-batch.js";
+import type { MarketInfo, MarketType } from "../core/model/market.js";
+import type { TimeRange } from "../core/range.js";
+import type { Timeframe } from "../core/timeframe.js";
+import type { CommitResult } from "./candle-commit.js";
+import type { AuditFinding } from "./coverage-audit.js";
+import type { OpenGap } from "./gap-log.js";
+import type { QueryResult } from "./read-only-query.js";
+
+export interface StoredMarket extends MarketInfo {
+  readonly id: number;
+  readonly exchange: string;
+  readonly isSimulated: boolean;
+}
+
+/** Candles of one market and timeframe. */
+export interface SeriesKey {
+  readonly marketId: number;
+  readonly timeframe: Timeframe;
+}
+
+/** A series and how much of what it should hold is proven. Times in epoch ms, counts in candles. */
+export interface SeriesState extends SeriesKey {
+  readonly market: string;
+  readonly expected: readonly TimeRange[];
+  readonly expectedCandles: number;
+  readonly coveredCandles: number;
+  readonly voidCandles: number;
+  /** Proven without a hole up to here; undefined when nothing is expected. */
+  readonly completeToMs: number | undefined;
+  /** The open time of the last stored candle; undefined when there is none. */
+  readonly latestCoveredMs: number | undefined;
+}
+
+/** A gap or a void of one series, as users list them. */
+export interface Absence extends TimeRange {
+  readonly market: string;
+  readonly timeframe: Timeframe;
+  /** Candles that would fit in. */
+  readonly candles: number;
+}
+
+export interface Gap extends Absence {
+  /** Undefined when nobody has looked yet. */
+  readonly reason: GapReason | undefined;
+  readonly detail: string | undefined;
+  readonly foundMs: number | undefined;
+  readonly asked: number;
+  readonly nextAskMs: number | undefined;
+}
+
+export interface Void extends Absence {
+  readonly provenMs: number;
+  readonly proof: unknown;
+}
+
+/** How the gaps of a series have fared since it began. */
+export interface GapHistory extends SeriesKey {
+  readonly market: string;
+  readonly found: number;
+  readonly open: number;
+  readonly repairedGaps: number;
+  readonly repairedCandles: number;
+  readonly voidGaps: number;
+  readonly voidCandles: number;
+  readonly revisions: number;
+}
+
+/** Narrows what is listed; everything when empty. */
+export interface SeriesFilter {
+  readonly marketId?: number;
+  readonly timeframe?: Timeframe;
+  readonly range?: TimeRange;
+}
+
+/** A stored candle, decimals as text. */
+export interface StoredCandle {
+  readonly openTimeMs: number;
+  readonly open: string;
+  readonly high: string;
+  readonly low: string;
+  readonly close: string;
+  readonly volume: string;
+  readonly quoteVolume: string | null;
+  readonly tradeCount: number | null;
+  readonly source: string;
+  readonly revision: number;
+}
+
+/** All methods reject with a TickwellError of kind `database`. */
+export interface Store {
+  /** For psql, pandas, Grafana. */
+  readonly connectionString: string;
+  readonly serverVersion: string;
+  /** Bans survive the process here. */
+  readonly bans: BanMemory;
+  /** Enters or updates markets as their exchange lists them. */
+  putMarkets(
+    exchange: string,
+    markets: readonly MarketInfo[],
+    options: { isSimulated: boolean },
+  ): Promise<StoredMarket[]>;
+  listMarkets(): Promise<StoredMarket[]>;
+  /**
+   * Declares that a series should hold `range`: from now on what is missing there is a gap.
+   * @returns where the expectation ended before, epoch ms; undefined for a new series
+   */
+  expect(key: SeriesKey, range: TimeRange): Promise<number | undefined>;
+  /** Rows, coverage, gaps and rejections of these pages in one transaction. */
+  commit(batches: readonly CandleBatch[]): Promise<CommitResult>;
+  /** What of `range` is expected and neither covered nor void. */
+  missing(key: SeriesKey, range: TimeRange): Promise<TimeRange[]>;
+  openGaps(key: SeriesKey): Promise<OpenGap[]>;
+  gaps(filter: SeriesFilter): Promise<Gap[]>;
+  voids(filter: SeriesFilter): Promise<Void[]>;
+  seriesStates(filter: SeriesFilter): Promise<SeriesState[]>;
+  gapHistory(): Promise<GapHistory[]>;
+  /** Records in quarantine, by series and rule. */
+  quarantineCounts(): Promise<
+    readonly { market: string; timeframe: string; rule: string; records: number }[]
+  >;
+  /** Compares ledger and rows in full; empty when they agree. */
+  audit(filter: SeriesFilter): Promise<AuditFinding[]>;
+  /** Stored candles of a range in order, a few thousand at a time. */
+  readCandles(key: SeriesKey, range: TimeRange, signal: AbortSignal): AsyncIterable<readonly StoredCandle[]>;
+  /** One statement, read-only by the database's own means. */
+  query(sql: string, signal: AbortSignal): Promise<QueryResult>;
+  /**
+   * Called when the database cannot be reached: starts the embedded server again if it has died; waits for nobody
+   * where the server is not ours.
+   */
+  revive(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}

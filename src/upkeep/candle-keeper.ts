@@ -1,0 +1,204 @@
+// Keeps series of candles complete: what is expected and not proven is fetched, absences are asked for again, and the
+// last closed candles are compared. Whether a range is complete is read from coverage, never concluded from a request
+// that went well.
+import type { Clock } from "../core/clock.js";
+import type { CandleBatch } from "../core/model/candle-batch.js";
+import { floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
+import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
+import type { CandleFeed } from "../pipeline/feed/candle-feed.js";
+import type { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
+import type { Stage } from "../pipeline/stage/stage.js";
+import type { OpenGap } from "../store/gap-log.js";
+import type { SeriesKey, Store, StoredMarket } from "../store/store.js";
+
+export interface CandleKeeperOptions {
+  readonly store: Store;
+  readonly stage: Stage;
+  readonly feed: CandleFeed;
+  readonly exchangeClock: ExchangeClock;
+  readonly clock: Clock;
+}
+
+export interface Series {
+  readonly market: StoredMarket;
+  readonly timeframe: Timeframe;
+}
+
+export interface CollectRequest {
+  /** The start of what this series should hold; epoch ms. */
+  readonly sinceMs: number;
+  /** How many of the last closed candles are fetched again and compared. */
+  readonly overlap: number;
+  /** A pause in collecting longer than this is a gap worth recording, ms. */
+  readonly pauseMaxMs: number;
+}
+
+/** What a pass over a series did. */
+export interface PassOutcome {
+  readonly candles: number;
+  readonly rejected: number;
+  readonly failures: number;
+  /** What stays missing, with what is known about each. */
+  readonly remaining: readonly TimeRange[];
+  /** When the next of the remaining may be asked for; undefined when none remains. */
+  readonly nextAskMs: number | undefined;
+}
+
+export class CandleKeeper {
+  readonly #options: CandleKeeperOptions;
+
+  constructor(options: CandleKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The end of the last candle that is closed by the exchange's clock. */
+  closedEndMs(timeframe: Timeframe): number {
+    return floorToTimeframe(this.#options.exchangeClock.nowMs(), timeframe);
+  }
+
+  /** One collection cycle of one series: everything from `sinceMs` to the last closed candle. */
+  async collect(series: Series, request: CollectRequest, signal: AbortSignal): Promise<PassOutcome> {
+    const { store, clock, exchangeClock } = this.#options;
+    await exchangeClock.keepMeasured(signal);
+    const key = keyOf(series);
+    const endMs = this.closedEndMs(series.timeframe);
+    if (endMs <= request.sinceMs) return NOTHING_DONE;
+    const range = { startMs: request.sinceMs, endMs };
+    const previousEndMs = await store.expect(key, range);
+    if (
+      previousEndMs !== undefined &&
+      endMs - previousEndMs > request.pauseMaxMs + timeframeMs(series.timeframe)
+    ) {
+      const nowMs = clock.nowMs();
+      await this.#record(
+        key,
+        {
+          missing: [
+            {
+              startMs: previousEndMs,
+              endMs,
+              reason: "not_collected",
+              detail: "nothing was collecting",
+              nextAskMs: nowMs,
+            },
+          ],
+          receivedMs: nowMs,
+        },
+        signal,
+      );
+    }
+    const overlapMs = request.overlap * timeframeMs(series.timeframe);
+    const overlap =
+      previousEndMs === undefined
+        ? []
+        : [
+            {
+              startMs: Math.max(range.startMs, previousEndMs - overlapMs),
+              endMs: Math.min(previousEndMs, endMs),
+            },
+          ];
+    return this.#pass(series, range, overlap, signal);
+  }
+
+  /**
+   * One pass over a range that should be filled.
+   * @param onPage after each page, for progress
+   */
+  async fill(
+    series: Series,
+    range: TimeRange,
+    signal: AbortSignal,
+    onPage?: (batch: CandleBatch) => void,
+  ): Promise<PassOutcome> {
+    await this.#options.exchangeClock.keepMeasured(signal);
+    await this.#options.store.expect(keyOf(series), range);
+    return this.#pass(series, range, [], signal, onPage);
+  }
+
+  async #pass(
+    series: Series,
+    range: TimeRange,
+    overlap: readonly TimeRange[],
+    signal: AbortSignal,
+    onPage?: (batch: CandleBatch) => void,
+  ): Promise<PassOutcome> {
+    const { store, stage, feed, clock } = this.#options;
+    const key = keyOf(series);
+    const openGaps = await store.openGaps(key);
+    const waiting = openGaps.filter((gap) => (gap.nextAskMs ?? 0) > clock.nowMs());
+    const due = mergeRanges([...subtractRanges(await store.missing(key, range), waiting), ...overlap]);
+    const [state] = await store.seriesStates(key);
+    let latestSeenMs = state?.latestCoveredMs ?? -Infinity;
+    let candles = 0;
+    let rejected = 0;
+    let failures = 0;
+    let lastSequence = 0;
+    try {
+      // Latest first: with a later candle at hand, what is absent before it can be judged.
+      for (const part of due.toReversed()) {
+        const outcome = await feed.fetchRange(
+          { ...series, range: part, openGaps, latestSeenMs },
+          signal,
+          (batch) => {
+            latestSeenMs = Math.max(latestSeenMs, batch.candles.at(-1)?.openTimeMs ?? -Infinity);
+            onPage?.(batch);
+          },
+        );
+        candles += outcome.candles;
+        rejected += outcome.rejected;
+        failures += outcome.failures.length;
+        lastSequence = Math.max(lastSequence, outcome.lastSequence);
+      }
+    } finally {
+      if (!signal.aborted) await stage.settled(lastSequence, signal);
+    }
+    const remaining = await store.missing(key, range);
+    return {
+      candles,
+      rejected,
+      failures,
+      remaining,
+      nextAskMs: earliestAsk(remaining, await store.openGaps(key), clock.nowMs()),
+    };
+  }
+
+  async #record(
+    key: SeriesKey,
+    facts: Pick<CandleBatch, "missing" | "receivedMs">,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { stage } = this.#options;
+    const sequence = await stage.append(
+      { ...key, source: "rest", evidence: "rest_page", candles: [], voids: [], rejected: [], ...facts },
+      signal,
+    );
+    await stage.settled(sequence, signal);
+  }
+}
+
+const NOTHING_DONE: PassOutcome = {
+  candles: 0,
+  rejected: 0,
+  failures: 0,
+  remaining: [],
+  nextAskMs: undefined,
+};
+
+function keyOf({ market, timeframe }: Series): SeriesKey {
+  return { marketId: market.id, timeframe };
+}
+
+/** When the first of the remaining ranges may be asked for; at once where the log knows nothing of one. */
+function earliestAsk(
+  remaining: readonly TimeRange[],
+  openGaps: readonly OpenGap[],
+  nowMs: number,
+): number | undefined {
+  const times = remaining.map((range) => {
+    const known = openGaps.filter((gap) => gap.startMs < range.endMs && gap.endMs > range.startMs);
+    return known.length === 0 || subtractRanges([range], known).length > 0
+      ? nowMs
+      : Math.min(...known.map((gap) => gap.nextAskMs ?? nowMs));
+  });
+  return times.length === 0 ? undefined : Math.min(...times);
+}
