@@ -76,6 +76,15 @@ export async function recordMissing(
       );
     }
     for (const part of subtractRanges([range], open)) {
+      // An outage that lasts is one gap that grows, not one for every cycle.
+      const growing = open.find((gap) => gap.reason === range.reason && gap.endMs === part.startMs);
+      if (growing && range.reason === "fetch_failed") {
+        await client.query(
+          "UPDATE gap_log SET end_time = $2, last_asked_at = $3, next_ask_at = $4 WHERE id = $1",
+          [growing.id, formatTime(part.endMs), formatTime(atMs), formatTime(range.nextAskMs)],
+        );
+        continue;
+      }
       const wasAsked = range.reason !== "not_collected";
       await client.query(
         `INSERT INTO gap_log (market_id, data_type, timeframe, start_time, end_time, reason, detail, found_at, asked, last_asked_at, next_ask_at)

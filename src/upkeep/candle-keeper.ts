@@ -3,7 +3,7 @@
 // that went well.
 import type { Clock } from "../core/clock.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
-import { floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
+import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
 import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import type { CandleFeed } from "../pipeline/feed/candle-feed.js";
 import type { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
@@ -51,53 +51,48 @@ export class CandleKeeper {
     this.#options = options;
   }
 
-  /** The end of the last candle that is closed by the exchange's clock. */
-  closedEndMs(timeframe: Timeframe): number {
-    return floorToTimeframe(this.#options.exchangeClock.nowMs(), timeframe);
+  /** The end of the last candle that is closed by the exchange's clock, epoch ms. */
+  async closedEndMs(timeframe: Timeframe, signal: AbortSignal): Promise<number> {
+    const { exchangeClock } = this.#options;
+    await exchangeClock.keepMeasured(signal);
+    return floorToTimeframe(exchangeClock.nowMs(), timeframe);
   }
 
-  /** One collection cycle of one series: everything from `sinceMs` to the last closed candle. */
-  async collect(series: Series, request: CollectRequest, signal: AbortSignal): Promise<PassOutcome> {
-    const { store, clock, exchangeClock } = this.#options;
-    await exchangeClock.keepMeasured(signal);
+  /**
+   * One collection cycle of one series: everything that is expected and missing, to the last closed candle.
+   * @param onPage after each page, for progress
+   */
+  async collect(
+    series: Series,
+    request: CollectRequest,
+    signal: AbortSignal,
+    onPage?: (batch: CandleBatch) => void,
+  ): Promise<PassOutcome> {
+    const { store, clock } = this.#options;
     const key = keyOf(series);
-    const endMs = this.closedEndMs(series.timeframe);
-    if (endMs <= request.sinceMs) return NOTHING_DONE;
-    const range = { startMs: request.sinceMs, endMs };
-    const previousEndMs = await store.expect(key, range);
-    if (
-      previousEndMs !== undefined &&
-      endMs - previousEndMs > request.pauseMaxMs + timeframeMs(series.timeframe)
-    ) {
+    const lengthMs = timeframeMs(series.timeframe);
+    const endMs = await this.closedEndMs(series.timeframe, signal);
+    const startMs = ceilToTimeframe(request.sinceMs, series.timeframe);
+    if (endMs <= startMs) return NOTHING_DONE;
+    const previousEndMs = await store.expect(key, { startMs, endMs });
+    if (previousEndMs !== undefined && endMs - previousEndMs > request.pauseMaxMs + lengthMs) {
       const nowMs = clock.nowMs();
-      await this.#record(
-        key,
-        {
-          missing: [
-            {
-              startMs: previousEndMs,
-              endMs,
-              reason: "not_collected",
-              detail: "nothing was collecting",
-              nextAskMs: nowMs,
-            },
-          ],
-          receivedMs: nowMs,
-        },
-        signal,
-      );
+      const pause = {
+        startMs: previousEndMs,
+        endMs,
+        reason: "not_collected",
+        detail: "nothing was collecting",
+        nextAskMs: nowMs,
+      } as const;
+      await this.#record(key, { missing: [pause], receivedMs: nowMs }, signal);
     }
-    const overlapMs = request.overlap * timeframeMs(series.timeframe);
-    const overlap =
-      previousEndMs === undefined
-        ? []
-        : [
-            {
-              startMs: Math.max(range.startMs, previousEndMs - overlapMs),
-              endMs: Math.min(previousEndMs, endMs),
-            },
-          ];
-    return this.#pass(series, range, overlap, signal);
+    const comparedEndMs = Math.min(previousEndMs ?? startMs, endMs);
+    const overlap = {
+      startMs: Math.max(startMs, comparedEndMs - request.overlap * lengthMs),
+      endMs: comparedEndMs,
+    };
+    // Earlier expectations, of an import or a backfill, are kept complete as well.
+    return this.#pass(series, { startMs: 0, endMs }, [overlap], signal, onPage);
   }
 
   /**

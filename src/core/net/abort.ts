@@ -12,3 +12,19 @@ export function onAbort(signal: AbortSignal, listener: (reason: unknown) => void
   signal.addEventListener("abort", handle, { once: true });
   return () => signal.removeEventListener("abort", handle);
 }
+
+/** Waits for work that may not heed `signal` in time; on an abort the work goes on unattended, and its end is ignored. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stopListening = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own reason, as it is
+    if (signal.aborted) reject(signal.reason);
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as above
+    else stopListening = onAbort(signal, (reason) => reject(reason));
+  });
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    stopListening();
+  }
+}

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { describeError, TickwellError } from "../fault.js";
-import { onAbort } from "./abort.js";
+import { onAbort, untilAborted } from "./abort.js";
 
 /** An answer whose body has arrived in full. */
 export interface HttpResponse {
@@ -81,29 +81,13 @@ export class HttpClient {
   async get(url: string, options: HttpGetOptions): Promise<HttpResponse> {
     const { timeoutMs, signal, bodyBytesMax = BODY_BYTES_MAX } = options;
     signal.throwIfAborted();
-    const { host, hostname } = new URL(url);
+    const { host } = new URL(url);
     const end = new AbortController();
     const stopListening = onAbort(signal, (reason) => end.abort(reason));
     const timer = setTimeout(() => end.abort(TIMED_OUT), timeoutMs);
     try {
-      const { statusCode, headers, body } = await request(url, {
-        // A proxy cannot reach this machine's loopback, whether or not NO_PROXY says so.
-        dispatcher: isLoopback(hostname) ? this.#direct : this.#proxied,
-        signal: end.signal,
-        headers: { accept: "application/json", "accept-encoding": "gzip" },
-      });
-      const bytes = await readBody(body, { host, bodyBytesMax });
-      const isZipped = headers["content-encoding"] === "gzip";
-      const text = (isZipped ? await unzipBody(bytes, { host, bodyBytesMax }) : bytes).toString("utf8");
-      end.signal.throwIfAborted();
-      return {
-        status: statusCode,
-        header(name) {
-          const value = headers[name];
-          return Array.isArray(value) ? value.join(", ") : value;
-        },
-        text,
-      };
+      // undici heeds the signal of a request only once it has a connection for it, which may take long or never happen.
+      return await untilAborted(this.#exchange(url, { signal: end.signal, bodyBytesMax }), end.signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (end.signal.aborted) throw timeoutError(host, timeoutMs);
@@ -117,6 +101,30 @@ export class HttpClient {
   /** Ends all connections; exchanges under way fail. */
   async close(): Promise<void> {
     await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
+  }
+
+  async #exchange(
+    url: string,
+    { signal, bodyBytesMax }: { signal: AbortSignal; bodyBytesMax: number },
+  ): Promise<HttpResponse> {
+    const { host, hostname } = new URL(url);
+    const { statusCode, headers, body } = await request(url, {
+      // A proxy cannot reach this machine's loopback, whether or not NO_PROXY says so.
+      dispatcher: isLoopback(hostname) ? this.#direct : this.#proxied,
+      signal,
+      headers: { accept: "application/json", "accept-encoding": "gzip" },
+    });
+    const bytes = await readBody(body, { host, bodyBytesMax });
+    const isZipped = headers["content-encoding"] === "gzip";
+    const text = (isZipped ? await unzipBody(bytes, { host, bodyBytesMax }) : bytes).toString("utf8");
+    return {
+      status: statusCode,
+      header(name) {
+        const value = headers[name];
+        return Array.isArray(value) ? value.join(", ") : value;
+      },
+      text,
+    };
   }
 }
 

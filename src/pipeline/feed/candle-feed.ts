@@ -1,7 +1,7 @@
 // Fetches ranges of candles from a venue and hands each page, checked, to the stage. Windows of one page each are asked
 // for side by side; a stretch where the venue has nothing (before a listing, a long outage) is jumped over.
 import type { Clock } from "../../core/clock.js";
-import { classifyError, describeError } from "../../core/fault.js";
+import { classifyError, describeError, type Fault } from "../../core/fault.js";
 import type { CandleBatch } from "../../core/model/candle-batch.js";
 import { timeframeMs } from "../../core/timeframe.js";
 import type { TimeRange } from "../../core/range.js";
@@ -45,8 +45,22 @@ export interface FeedOutcome {
   readonly lastSequence: number;
 }
 
-/** A window that failed is asked for again after this long, unless the fault says later. */
-const ASK_AGAIN_MS = 60_000;
+/** The next cycle may ask at once; a bad answer of a healthy host is given a minute to mend. */
+const BAD_ANSWER_PAUSE_MS = 60_000;
+
+function askAgainMs(fault: Fault, nowMs: number): number {
+  switch (fault.kind) {
+    case "ip_ban":
+      return fault.untilMs;
+    case "rate_limit":
+      return nowMs + (fault.retryAfterMs ?? 0);
+    case "malformed_payload":
+    case "exchange":
+      return nowMs + BAD_ANSWER_PAUSE_MS;
+    default:
+      return nowMs;
+  }
+}
 
 export class CandleFeed {
   readonly #options: CandleFeedOptions;
@@ -177,18 +191,20 @@ class FeedRun {
     return page.provenToMs;
   }
 
+  /**
+   * Puts what could not be fetched on record. One bad answer must not hold up the rest: that window alone is left out.
+   * A host that cannot be asked at all must not be asked a thousand times: the whole rest is left and the error thrown.
+   */
   async #recordFailure(range: TimeRange, error: unknown): Promise<number> {
     this.#signal.throwIfAborted();
     const { stage, clock } = this.#options;
-    const { market, timeframe } = this.#request;
+    const { market, timeframe, range: whole } = this.#request;
     const fault = classifyError(error);
-    // One bad answer must not hold up the rest; a host that cannot be asked at all must not be asked a thousand times.
-    if (fault.kind !== "malformed_payload" && fault.kind !== "exchange") throw error;
-    const windowMs = this.#pageRows() * timeframeMs(timeframe);
-    const window = { startMs: range.startMs, endMs: Math.min(range.startMs + windowMs, range.endMs) };
-    this.#failures.push({ range: window, error });
+    const isWindowAlone = fault.kind === "malformed_payload" || fault.kind === "exchange";
+    const windowEndMs = Math.min(range.startMs + this.#pageRows() * timeframeMs(timeframe), range.endMs);
+    const failed = { startMs: range.startMs, endMs: isWindowAlone ? windowEndMs : whole.endMs };
     const nowMs = clock.nowMs();
-    this.#lastSequence = await stage.append(
+    const sequence = await stage.append(
       {
         marketId: market.id,
         timeframe,
@@ -198,10 +214,10 @@ class FeedRun {
         voids: [],
         missing: [
           {
-            ...window,
+            ...failed,
             reason: "fetch_failed",
             detail: describeError(error),
-            nextAskMs: nowMs + ASK_AGAIN_MS,
+            nextAskMs: askAgainMs(fault, nowMs),
           },
         ],
         rejected: [],
@@ -209,7 +225,10 @@ class FeedRun {
       },
       this.#signal,
     );
-    return window.endMs;
+    this.#lastSequence = Math.max(this.#lastSequence, sequence);
+    if (!isWindowAlone) throw error;
+    this.#failures.push({ range: failed, error });
+    return windowEndMs;
   }
 
   #pageRows(): number {

@@ -1,0 +1,219 @@
+// Decides which fault of the plan strikes which answer, and counts what struck.
+import { seededRandom, type Random } from "../src/core/random.js";
+import type { Timeframe } from "../src/core/timeframe.js";
+import type { Bar } from "./bar-maker.js";
+import type { FaultPlan, SimulatedFault, SimulatedFaultKind } from "./fault-plan.js";
+import { fraction, hash2, hashText } from "./hash.js";
+
+type FaultOf<K extends SimulatedFaultKind> = Extract<SimulatedFault, { kind: K }>;
+
+/** A fault that takes the place of an answer, or meddles with its delivery. */
+export type AnswerFault = FaultOf<
+  | "http_429"
+  | "http_418"
+  | "http_451"
+  | "http_5xx"
+  | "slow"
+  | "hang"
+  | "truncated"
+  | "wrong_json"
+  | "disconnect"
+>;
+/** A fault of single rows of candles. */
+type RowFault = FaultOf<"late" | "revised" | "lying_rows">;
+export type RowLie = FaultOf<"lying_rows">["how"];
+
+/** What a request is about, as far as it says. */
+export interface AskedFor {
+  readonly endpoint: string;
+  /** Both names of the market; empty when the request names none. */
+  readonly symbols: readonly string[];
+  /** The market time asked for, inclusive. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A candle on its way into an answer. */
+export interface AskedRow {
+  readonly symbols: readonly string[];
+  readonly timeframe: Timeframe;
+  readonly openTimeMs: number;
+}
+
+interface Tracked<F> {
+  readonly fault: F;
+  readonly index: number;
+  readonly random: Random;
+  asked: number;
+  strikes: number;
+}
+
+/** A planned fault and how often it struck. */
+export interface FaultStrikes {
+  readonly index: number;
+  readonly kind: SimulatedFaultKind;
+  readonly strikes: number;
+}
+
+/** Rows a fault remembers having spoiled; beyond that it lets rows pass, so that it can never spoil one for ever. */
+const ROWS_MAX = 200_000;
+
+export class FaultInjector {
+  readonly #seed: number;
+  readonly #tracked: readonly Tracked<SimulatedFault>[];
+  readonly #answerFaults: readonly Tracked<AnswerFault>[];
+  readonly #rowFaults: readonly Tracked<RowFault>[];
+  readonly #spoiled = new Map<string, number>();
+
+  constructor(plan: FaultPlan, seed: number) {
+    this.#seed = seed;
+    this.#tracked = plan.faults.map((fault, index) => ({
+      fault,
+      index,
+      random: seededRandom(hash2(seed, index)),
+      asked: 0,
+      strikes: 0,
+    }));
+    this.#answerFaults = this.#tracked.filter(isAnswerFault);
+    this.#rowFaults = this.#tracked.filter(isRowFault);
+  }
+
+  /** Every planned fault with its strikes, in the order of the plan. */
+  strikes(): readonly FaultStrikes[] {
+    return this.#tracked.map(({ fault, index, strikes }) => ({ index, kind: fault.kind, strikes }));
+  }
+
+  /** The fault that strikes this request: the first of the plan whose conditions hold. Every one of them counts it. */
+  strikeAnswer(asked: AskedFor, nowMs: number): AnswerFault | undefined {
+    let struck: Tracked<AnswerFault> | undefined;
+    for (const tracked of this.#answerFaults) {
+      if (!isMeant(tracked.fault, asked, nowMs)) continue;
+      tracked.asked++;
+      const { nth, probability } = tracked.fault;
+      const countMax = tracked.fault.count ?? (nth === undefined ? Infinity : 1);
+      if (tracked.asked < (nth ?? 1) || tracked.strikes >= countMax) continue;
+      if (probability !== undefined && tracked.random.next() >= probability) continue;
+      struck ??= tracked;
+    }
+    if (struck) struck.strikes++;
+    return struck?.fault;
+  }
+
+  /** How far the exchange's clock is off at a real time, in milliseconds. */
+  skewMs(realMs: number): number {
+    let skewMs = 0;
+    for (const { fault } of this.#tracked) {
+      if (fault.kind !== "clock_skew" || !isWithin(realMs, fault.clock_from, fault.clock_to)) continue;
+      skewMs += fault.skew_ms;
+    }
+    return skewMs;
+  }
+
+  /** Counts an answer that told the skewed time. */
+  countSkewedAnswer(realMs: number): void {
+    for (const tracked of this.#tracked) {
+      const { fault } = tracked;
+      if (fault.kind === "clock_skew" && isWithin(realMs, fault.clock_from, fault.clock_to))
+        tracked.strikes++;
+    }
+  }
+
+  /** Counts an answer that left out rows of an outage. */
+  countOutageAnswer(asked: AskedFor): void {
+    for (const tracked of this.#tracked) {
+      const { fault } = tracked;
+      if (fault.kind !== "outage" || !isForSymbol(fault.symbols, asked.symbols)) continue;
+      if (asked.fromMs < fault.to && asked.toMs >= fault.from) tracked.strikes++;
+    }
+  }
+
+  /** True when the candle is to be left out of this answer. */
+  isLate(row: AskedRow, nowMs: number): boolean {
+    return this.#strikeRow("late", row, nowMs) !== undefined;
+  }
+
+  /** What is first served of a closed candle: itself, or somewhat less of it. */
+  revise(row: AskedRow, bar: Bar, nowMs: number): Bar {
+    // A candle without trades is flat by definition; there is nothing in it to revise.
+    if (bar.trades === 0 || this.#strikeRow("revised", row, nowMs) === undefined) return bar;
+    const close = bar.close + 1;
+    return {
+      ...bar,
+      close,
+      high: Math.max(bar.high, close),
+      lots: bar.lots - Math.ceil(bar.lots / 10),
+      notional: bar.notional - bar.notional / 9n,
+      takerBuyLots: bar.takerBuyLots - Math.ceil(bar.takerBuyLots / 10),
+      takerBuyNotional: bar.takerBuyNotional - bar.takerBuyNotional / 9n,
+    };
+  }
+
+  /** How this row is to be broken, if at all. */
+  lieAbout(row: AskedRow, nowMs: number): RowLie | undefined {
+    const struck = this.#strikeRow("lying_rows", row, nowMs);
+    return struck?.kind === "lying_rows" ? struck.how : undefined;
+  }
+
+  #strikeRow(kind: RowFault["kind"], row: AskedRow, nowMs: number): RowFault | undefined {
+    for (const tracked of this.#rowFaults) {
+      const { fault } = tracked;
+      if (fault.kind !== kind || row.openTimeMs < fault.from || row.openTimeMs >= fault.to) continue;
+      if (!isForSymbol(fault.symbols, row.symbols)) continue;
+      if (fault.timeframes && !fault.timeframes.includes(row.timeframe)) continue;
+      const key = `${tracked.index} ${row.symbols[0] ?? ""} ${row.timeframe} ${row.openTimeMs}`;
+      if (fault.probability !== undefined) {
+        // By the row, not by the request: the same rows are struck whatever the order they are asked for in.
+        if (fraction(hashText(this.#seed, key)) >= fault.probability) continue;
+      }
+      if (fault.until !== undefined && nowMs >= fault.until) continue;
+      const answersMax = fault.answers ?? (fault.until === undefined ? 1 : Infinity);
+      if (answersMax !== Infinity) {
+        const answers = this.#spoiled.get(key) ?? 0;
+        if (answers >= answersMax || (answers === 0 && this.#spoiled.size >= ROWS_MAX)) continue;
+        this.#spoiled.set(key, answers + 1);
+      }
+      tracked.strikes++;
+      return fault;
+    }
+    return undefined;
+  }
+}
+
+function isAnswerFault(tracked: Tracked<SimulatedFault>): tracked is Tracked<AnswerFault> {
+  switch (tracked.fault.kind) {
+    case "outage":
+    case "late":
+    case "revised":
+    case "lying_rows":
+    case "clock_skew":
+      return false;
+    default:
+      return true;
+  }
+}
+
+function isRowFault(tracked: Tracked<SimulatedFault>): tracked is Tracked<RowFault> {
+  const { kind } = tracked.fault;
+  return kind === "late" || kind === "revised" || kind === "lying_rows";
+}
+
+function isMeant(fault: AnswerFault, asked: AskedFor, nowMs: number): boolean {
+  if (fault.endpoint !== undefined && !isEndpoint(asked.endpoint, fault.endpoint)) return false;
+  if (!isForSymbol(fault.symbols, asked.symbols)) return false;
+  if (!isWithin(nowMs, fault.clock_from, fault.clock_to)) return false;
+  return asked.toMs >= (fault.from ?? 0) && asked.fromMs < (fault.to ?? Infinity);
+}
+
+/** `klines` means `/api/v3/klines`, and not `/api/v3/uiKlines`. */
+function isEndpoint(endpoint: string, wanted: string): boolean {
+  return endpoint === wanted || endpoint.endsWith(`/${wanted.replace(/^\//, "")}`);
+}
+
+/** A fault without symbols is for all of them; one with symbols is not for requests that name none. */
+export function isForSymbol(wanted: readonly string[] | undefined, names: readonly string[]): boolean {
+  return wanted === undefined || wanted.some((symbol) => names.includes(symbol));
+}
+
+function isWithin(timeMs: number, fromMs: number | undefined, toMs: number | undefined): boolean {
+  return timeMs >= (fromMs ?? 0) && timeMs < (toMs ?? Infinity);
+}

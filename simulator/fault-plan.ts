@@ -1,0 +1,200 @@
+// The plan of what goes wrong: declarative JSON, checked here. Times are ISO-8601 texts or epoch milliseconds going in,
+// epoch milliseconds coming out.
+import { z } from "zod";
+import { parseTime } from "../src/core/time.js";
+import { isTimeframe, type Timeframe } from "../src/core/timeframe.js";
+
+const MINUTE_MS = 60_000;
+
+const time = z.union([z.number(), z.string()]).transform((value, context) => {
+  const timeMs = typeof value === "number" ? value : parseTime(value);
+  if (timeMs !== undefined && Number.isSafeInteger(timeMs) && timeMs >= 0) return timeMs;
+  context.addIssue({
+    code: "custom",
+    message: 'expected a time such as "2024-01-01T00:00:00Z" or epoch milliseconds',
+  });
+  return z.NEVER;
+});
+const minute = time.refine((timeMs) => timeMs % MINUTE_MS === 0, {
+  message: "expected a full minute, such as 2024-01-01T12:34:00Z",
+});
+const count = z.int().min(1);
+const timeframe = z.custom<Timeframe>(
+  (value) => typeof value === "string" && isTimeframe(value),
+  "expected a timeframe such as 1m",
+);
+
+/** Which answers a fault may strike. Without any of these it strikes every one. */
+const whenAsked = {
+  /** `/api/v3/klines`, or its end: `klines`. */
+  endpoint: z.string().min(1).optional(),
+  /** Unified (`BTC/USDT`) or native (`BTCUSDT`) symbols. */
+  symbols: z.array(z.string().min(1)).min(1).optional(),
+  /** Chance of each strike. */
+  probability: z.number().gt(0).max(1).optional(),
+  /** Begins with the nth request it could strike, counted from 1; strikes once unless `count` says more. */
+  nth: count.optional(),
+  /** Strikes at most so often. */
+  count: count.optional(),
+  /** Market time: strikes requests whose range touches `[from, to)`. */
+  from: time.optional(),
+  to: time.optional(),
+  /** The exchange's clock: strikes in `[clock_from, clock_to)`. */
+  clock_from: time.optional(),
+  clock_to: time.optional(),
+};
+
+/** Which rows a fault strikes: candles that open in `[from, to)`. */
+const whichRows = {
+  from: time,
+  to: time,
+  symbols: z.array(z.string().min(1)).min(1).optional(),
+  timeframes: z.array(timeframe).min(1).optional(),
+  /** Chance of each row, drawn once per row. */
+  probability: z.number().gt(0).max(1).optional(),
+  /** The first so many answers that hold the row are wrong; 1 unless `until` is given. */
+  answers: count.optional(),
+  /** Answers before this time of the exchange's clock are wrong. */
+  until: time.optional(),
+};
+
+const schemas = {
+  http_429: z.strictObject({
+    kind: z.literal("http_429"),
+    ...whenAsked,
+    retry_after: z.int().min(0).default(1),
+  }),
+  http_418: z.strictObject({
+    kind: z.literal("http_418"),
+    ...whenAsked,
+    /** End of the ban; `ban_s` seconds from the strike when absent. */
+    until: time.optional(),
+    ban_s: count.default(120),
+  }),
+  http_451: z.strictObject({ kind: z.literal("http_451"), ...whenAsked }),
+  http_5xx: z.strictObject({
+    kind: z.literal("http_5xx"),
+    ...whenAsked,
+    status: z.int().min(500).max(599).default(503),
+  }),
+  slow: z.strictObject({ kind: z.literal("slow"), ...whenAsked, delay_ms: count }),
+  hang: z.strictObject({ kind: z.literal("hang"), ...whenAsked }),
+  truncated: z.strictObject({ kind: z.literal("truncated"), ...whenAsked }),
+  wrong_json: z.strictObject({
+    kind: z.literal("wrong_json"),
+    ...whenAsked,
+    body: z.enum(["html", "other_shape", "empty", "broken"]).default("html"),
+  }),
+  disconnect: z.strictObject({ kind: z.literal("disconnect"), ...whenAsked }),
+  outage: z.strictObject({
+    kind: z.literal("outage"),
+    from: minute,
+    to: minute,
+    symbols: z.array(z.string().min(1)).min(1).optional(),
+  }),
+  late: z.strictObject({ kind: z.literal("late"), ...whichRows }),
+  revised: z.strictObject({ kind: z.literal("revised"), ...whichRows }),
+  lying_rows: z.strictObject({
+    kind: z.literal("lying_rows"),
+    ...whichRows,
+    how: z.enum([
+      "high_below_low",
+      "negative_volume",
+      "duplicate",
+      "out_of_order",
+      "off_grid",
+      "nan",
+      "number",
+      "short_row",
+    ]),
+  }),
+  clock_skew: z.strictObject({
+    kind: z.literal("clock_skew"),
+    /** How far the exchange's clock is ahead of the real one; negative for behind. */
+    skew_ms: z.int(),
+    clock_from: time.optional(),
+    clock_to: time.optional(),
+  }),
+};
+
+const bounded = (fault: { from?: number | undefined; to?: number | undefined }): boolean =>
+  fault.from === undefined || fault.to === undefined || fault.from < fault.to;
+
+const faultSchema = z.discriminatedUnion("kind", [
+  schemas.http_429,
+  schemas.http_418,
+  schemas.http_451,
+  schemas.http_5xx,
+  schemas.slow,
+  schemas.hang,
+  schemas.truncated,
+  schemas.wrong_json,
+  schemas.disconnect,
+  schemas.outage,
+  schemas.late,
+  schemas.revised,
+  schemas.lying_rows,
+  schemas.clock_skew,
+]);
+const planSchema = z.strictObject({
+  faults: z
+    .array(faultSchema.refine((fault) => !("from" in fault) || bounded(fault), "expected `from` before `to`"))
+    .max(1_000),
+});
+
+/** A plan as {@link parseFaultPlan} hands it on: defaults filled in, times in epoch milliseconds. */
+export type FaultPlan = z.output<typeof planSchema>;
+/** A plan as a JSON file or a test writes it. */
+export type FaultPlanInput = z.input<typeof planSchema>;
+export type SimulatedFault = FaultPlan["faults"][number];
+export type SimulatedFaultKind = SimulatedFault["kind"];
+
+export const FAULT_KINDS = Object.keys(schemas) as readonly SimulatedFaultKind[];
+
+/** Thrown for a plan that is none; the message has one line a mistake. */
+export class FaultPlanError extends Error {
+  override readonly name = "FaultPlanError";
+}
+
+/**
+ * Checks a fault plan. A plan that was checked before passes unchanged.
+ * @throws FaultPlanError naming the place, what was found and what is allowed
+ */
+export function parseFaultPlan(input: unknown): FaultPlan {
+  const result = planSchema.safeParse(input);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => describe(issue, input));
+  throw new FaultPlanError(`fault plan: ${lines.join("\nfault plan: ")}`);
+}
+
+function describe(issue: z.core.$ZodIssue, input: unknown): string {
+  const place = issue.path.reduce<string>(
+    (text, key) =>
+      typeof key === "number" ? `${text}[${key}]` : `${text === "" ? "" : `${text}.`}${String(key)}`,
+    "",
+  );
+  const found = issue.path.reduce<unknown>(
+    (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
+    input,
+  );
+  const at = place === "" ? "the document" : place;
+  if (issue.code === "unrecognized_keys") {
+    const allowed = allowedKeys(found);
+    return `${at} has the unknown key ${issue.keys.join(", ")}; allowed are ${allowed.join(", ")}`;
+  }
+  const foundText = found === undefined ? "nothing" : (JSON.stringify(found) ?? "nothing").slice(0, 80);
+  if (issue.code === "invalid_union" && issue.path.at(-1) === "kind") {
+    return `${at} found ${foundText}, expected one of ${FAULT_KINDS.join(", ")}`;
+  }
+  const expected = issue.message
+    .replace(/^Invalid (?:input|option): /, "")
+    .replace(/^Invalid input$/, "another value");
+  return `${at} found ${foundText}, ${expected}`;
+}
+
+function allowedKeys(value: unknown): readonly string[] {
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
+  return typeof kind === "string" && Object.hasOwn(schemas, kind)
+    ? Object.keys(schemas[kind as SimulatedFaultKind].shape)
+    : ["faults"];
+}

@@ -1,0 +1,224 @@
+// `tickwell backfill <market> <timeframe> --since T [--until T]`: fills a range now. Safe to repeat and to interrupt:
+// what is proven already is not asked for again.
+import type { Command } from "commander";
+import { systemClock } from "../../core/clock.js";
+import { formatDuration } from "../../core/duration.js";
+import { describeError, TickwellError } from "../../core/fault.js";
+import { formatMarketName } from "../../core/model/market.js";
+import { totalMs, type TimeRange } from "../../core/range.js";
+import { formatMinute, formatTime } from "../../core/time.js";
+import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../../core/timeframe.js";
+import { CandleFeed } from "../../pipeline/feed/candle-feed.js";
+import { ExchangeClock } from "../../pipeline/feed/exchange-clock.js";
+import { Pipeline } from "../../pipeline/pipeline.js";
+import type { SeriesState, Store } from "../../store/store.js";
+import { backfillRange } from "../../upkeep/backfill-range.js";
+import { CandleKeeper, type Series } from "../../upkeep/candle-keeper.js";
+import { readTime, usageError } from "../arguments.js";
+import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import type { CollectorConfig, TickwellConfig } from "../config-types.js";
+import { exchangeFor } from "../exchange-for.js";
+import { findMarket, readMarketName, readTimeframe } from "../market-lookup.js";
+import { Progress } from "../progress.js";
+import { collectorFor, loadSettings, withStore } from "../settings.js";
+import { formatCount, formatPercent } from "../table.js";
+
+interface BackfillOptions extends GlobalOptions {
+  readonly since: string;
+  readonly until?: string;
+}
+
+export function addBackfillCommand(program: Command, context: CommandContext): void {
+  program
+    .command("backfill")
+    .description("fill a range of candles now; safe to interrupt and to repeat")
+    .argument("<market>", "such as binance:BTC/USDT")
+    .argument("<timeframe>", "such as 1m")
+    .requiredOption("--since <time>", "from this time on: a date, a time, epoch ms, or how long ago (30d)")
+    .option("--until <time>", "up to this time; default now")
+    .action(async (market: string, timeframe: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<BackfillOptions>();
+      const name = readMarketName(market);
+      if (timeframe === "trades")
+        throw usageError(
+          "backfill: trades cannot be backfilled in this version; name a timeframe such as 1m",
+        );
+      const wanted = { name, timeframe: readTimeframe(timeframe), range: readWantedRange(options) };
+      const settings = await loadSettings(options);
+      const config = collectorFor(settings, name);
+      await withStore(context, options, { url: settings.instance.storage.url, role: "owner" }, (store) =>
+        new BackfillCommand({ store, settings, config, options, context }).run(wanted),
+      );
+    });
+}
+
+function readWantedRange(options: BackfillOptions): TimeRange {
+  const nowMs = systemClock.nowMs();
+  const startMs = readTime("--since", options.since, nowMs);
+  const endMs = options.until === undefined ? nowMs : readTime("--until", options.until, nowMs);
+  if (startMs < endMs) return { startMs, endMs };
+  throw usageError(`--since ${formatTime(startMs)} is not before --until ${formatTime(endMs)}`);
+}
+
+interface Wanted {
+  readonly name: { readonly exchange: string; readonly symbol: string };
+  readonly timeframe: Timeframe;
+  readonly range: TimeRange;
+}
+
+class BackfillCommand {
+  readonly #store: Store;
+  readonly #settings: TickwellConfig;
+  readonly #config: CollectorConfig;
+  readonly #options: BackfillOptions;
+  readonly #context: CommandContext;
+
+  constructor(parts: {
+    store: Store;
+    settings: TickwellConfig;
+    config: CollectorConfig;
+    options: BackfillOptions;
+    context: CommandContext;
+  }) {
+    this.#store = parts.store;
+    this.#settings = parts.settings;
+    this.#config = parts.config;
+    this.#options = parts.options;
+    this.#context = parts.context;
+  }
+
+  async run(wanted: Wanted): Promise<void> {
+    const { log, signal } = this.#context;
+    const exchange = exchangeFor(this.#config, { bans: this.#store.bans, log });
+    const pipeline = new Pipeline({
+      store: this.#store,
+      clock: systemClock,
+      log,
+      stageRowsMax: this.#settings.instance.stage.itemsMax,
+    });
+    const bounded = AbortSignal.any([signal, pipeline.failure]);
+    try {
+      const listed = findMarket(exchange.id, await exchange.fetchMarkets(bounded), wanted.name.symbol);
+      const [market] = await this.#store.putMarkets(exchange.id, [listed], { isSimulated: false });
+      if (!market) throw new Error(`${listed.symbol} was stored and is not there`);
+      const exchangeClock = new ExchangeClock({ exchange, clock: systemClock, log });
+      const feed = new CandleFeed({
+        exchange,
+        stage: pipeline.stage,
+        clock: systemClock,
+        exchangeNowMs: () => exchangeClock.nowMs(),
+        concurrency: this.#config.backfill.concurrency,
+        pageRowsMax: this.#config.request.limit,
+        voidConfirmAfterMs: this.#config.backfill.voidConfirmAfterMs,
+      });
+      const keeper = new CandleKeeper({
+        store: this.#store,
+        stage: pipeline.stage,
+        feed,
+        exchangeClock,
+        clock: systemClock,
+      });
+      await this.#fill(keeper, { market, timeframe: wanted.timeframe }, wanted.range, bounded);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await exchange.close();
+      // Everything received is stored, also after Ctrl-C.
+      await pipeline.close();
+    }
+    if (!signal.aborted) return;
+    this.#context.stderr(
+      "Interrupted: everything received is stored. The same command goes on where this one stopped.\n",
+    );
+    this.#context.setExitStatus(EXIT.failed);
+  }
+
+  async #fill(keeper: CandleKeeper, series: Series, asked: TimeRange, signal: AbortSignal): Promise<void> {
+    const { stderr } = this.#context;
+    const closedEndMs = await keeper.closedEndMs(series.timeframe, signal);
+    const range = {
+      startMs: ceilToTimeframe(asked.startMs, series.timeframe),
+      endMs: Math.min(floorToTimeframe(asked.endMs, series.timeframe), closedEndMs),
+    };
+    if (range.startMs >= range.endMs) {
+      throw usageError(
+        `no ${series.timeframe} candle has opened and closed between ${formatTime(asked.startMs)} and ${formatTime(asked.endMs)}`,
+      );
+    }
+    const key = { marketId: series.market.id, timeframe: series.timeframe };
+    await this.#store.expect(key, range);
+    const lengthMs = timeframeMs(series.timeframe);
+    const missing = totalMs(await this.#store.missing(key, range)) / lengthMs;
+    const title = `${formatMarketName(series.market)} ${series.timeframe}`;
+    const progress = new Progress({ title, total: missing, clock: systemClock, write: stderr });
+    const startedMs = systemClock.nowMs();
+    const known = (batch: {
+      candles: readonly unknown[];
+      voids: readonly TimeRange[];
+      missing: readonly TimeRange[];
+    }): number => batch.candles.length + totalMs([...batch.voids, ...batch.missing]) / lengthMs;
+    let hasWaited = false;
+    try {
+      await backfillRange({ keeper, clock: systemClock }, { series, range }, signal, {
+        onPage: (batch) => {
+          if (!hasWaited) progress.add(known(batch));
+        },
+        onWait: ({ remaining, delayMs }) => {
+          hasWaited = true;
+          progress.stop();
+          const candles = formatCount(totalMs(remaining) / lengthMs);
+          stderr(
+            `${candles} candles are not there yet; asking the exchange once more in ${formatDuration(delayMs)} before believing it.\n`,
+          );
+        },
+      });
+    } catch (error) {
+      throw error instanceof TickwellError
+        ? new TickwellError(
+            error.fault,
+            `${describeError(error)}. What was fetched is stored; run the same command again to go on`,
+            { cause: error },
+          )
+        : error;
+    } finally {
+      progress.stop();
+    }
+    const [state] = await this.#store.seriesStates({ ...key, range });
+    if (state) this.#report(state, range, { fetched: missing, elapsedMs: systemClock.nowMs() - startedMs });
+  }
+
+  #report(
+    state: SeriesState,
+    range: TimeRange,
+    { fetched, elapsedMs }: { fetched: number; elapsedMs: number },
+  ): void {
+    const { stdout, setExitStatus } = this.#context;
+    const proven = state.coveredCandles + state.voidCandles;
+    const missing = state.expectedCandles - proven;
+    if (this.#options.json) {
+      stdout(
+        `${JSON.stringify({
+          market: state.market,
+          timeframe: state.timeframe,
+          start: formatTime(range.startMs),
+          end: formatTime(range.endMs),
+          expected_candles: state.expectedCandles,
+          stored_candles: state.coveredCandles,
+          void_candles: state.voidCandles,
+          missing_candles: missing,
+          elapsed_ms: elapsedMs,
+        })}\n`,
+      );
+    } else {
+      const pace = fetched === 0 ? "nothing was missing" : `in ${formatDuration(elapsedMs)}`;
+      stdout(
+        `${state.market} ${state.timeframe} from ${formatMinute(range.startMs)} to ${formatMinute(range.endMs)} UTC: ` +
+          `${formatCount(state.coveredCandles)} candles stored, ${formatCount(state.voidCandles)} void, ${formatCount(missing)} missing, ` +
+          `${formatPercent(proven, state.expectedCandles)} proven (${pace}).\n`,
+      );
+    }
+    if (missing === 0) return;
+    if (!this.#options.json) stdout("What is missing is on record: see `tickwell gaps`.\n");
+    setExitStatus(EXIT.shortfall);
+  }
+}

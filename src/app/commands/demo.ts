@@ -1,0 +1,292 @@
+// `tickwell demo`: the whole pipeline on a simulated exchange, with faults on purpose, and the proof at the end.
+//
+// 1. A simulated exchange with years of history starts in this process; its time runs sixty times as fast as ours.
+// 2. A collector is pointed at it by nothing but its `rest_url`: a week of history, then minute by minute.
+// 3. Faults strike: what goes missing, and what becomes of it, is told as the gap log has it.
+// 4. At the end ledger and rows are audited, and every stored candle is compared with the simulator's own truth.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { scaledClock, systemClock, type Clock } from "../../core/clock.js";
+import { formatDuration } from "../../core/duration.js";
+import { formatMinute } from "../../core/time.js";
+import { floorToTimeframe } from "../../core/timeframe.js";
+import { createExchange } from "../../exchanges/registry.js";
+import { Pipeline } from "../../pipeline/pipeline.js";
+import { openStore } from "../../store/open-store.js";
+import { seededRandom } from "../../core/random.js";
+import type { Store } from "../../store/store.js";
+import { startSimulatedExchange, type SimulatedExchange } from "../../../simulator/simulated-exchange.js";
+import { readDuration, readInteger } from "../arguments.js";
+import { Collector } from "../collector.js";
+import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import { resolveCollector } from "../config-resolve.js";
+import { collectorSchema } from "../config-schema.js";
+import { DemoNarrator } from "../demo-narrator.js";
+import { demoFaults, DEMO_SYMBOLS } from "../demo-plan.js";
+import { compareWithTruth, type Comparison } from "../demo-proof.js";
+import { formatCount, formatPercent, formatTable } from "../table.js";
+
+interface DemoOptions extends GlobalOptions {
+  readonly duration: string;
+  readonly seed: string;
+  readonly port?: string;
+}
+
+const DEFAULT_DURATION = "60s";
+const DURATION_MIN_MS = 10_000;
+/** Simulated minutes pass as real seconds. */
+const TIME_FACTOR = 60;
+const WEEK_MS = 7 * 86_400_000;
+/** After the end, open gaps are given this long, in simulated time, to be asked for once more. */
+const GRACE_MS = 30 * 60_000;
+
+export function addDemoCommand(program: Command, context: CommandContext): void {
+  program
+    .command("demo")
+    .description("watch the whole pipeline on a simulated exchange, offline: faults, repairs and the proof")
+    .option("--duration <duration>", "how long it runs", DEFAULT_DURATION)
+    .option("--seed <number>", "another market, the same faults", "1")
+    .option("--port <port>", "reserved for the dashboard")
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<DemoOptions>();
+      const durationMs = Math.max(readDuration("--duration", options.duration), DURATION_MIN_MS);
+      const seed = readInteger("--seed", options.seed, { min: 0, max: 2 ** 31 - 1 });
+      await new Demo({ durationMs, seed, options, context }).run();
+    });
+}
+
+class Demo {
+  readonly #durationMs: number;
+  readonly #seed: number;
+  readonly #options: DemoOptions;
+  readonly #context: CommandContext;
+  readonly #startMs: number;
+  readonly #clock: Clock;
+  readonly #dataDir: string;
+
+  constructor({
+    durationMs,
+    seed,
+    options,
+    context,
+  }: {
+    durationMs: number;
+    seed: number;
+    options: DemoOptions;
+    context: CommandContext;
+  }) {
+    this.#durationMs = durationMs;
+    this.#seed = seed;
+    this.#options = options;
+    // The narrator says what happens; the log speaks up only when something is wrong.
+    this.#context = { ...context, log: context.log.child({}, { level: "error" }) };
+    // Simulated time ends about now, so that what is stored does not lie in the future.
+    this.#startMs = floorToTimeframe(systemClock.nowMs() - durationMs * TIME_FACTOR, "1m");
+    this.#clock = scaledClock({ startMs: this.#startMs, factor: TIME_FACTOR });
+    this.#dataDir = join(options.dataDir, "demo");
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#context;
+    const faults = demoFaults({ startMs: this.#startMs, liveMs: this.#durationMs * TIME_FACTOR });
+    this.#tell(
+      `tickwell demo: ${DEMO_SYMBOLS.length} simulated markets, a week of 1m candles, then live for ${formatDuration(this.#durationMs)} at ${TIME_FACTOR} times the speed of time.`,
+    );
+    this.#tell(`Everything here is simulated. It is kept in ${this.#dataDir}, apart from real data.\n`);
+    const store = await this.#openCleanStore();
+    try {
+      const exchange = await startSimulatedExchange({ seed: this.#seed, clock: this.#clock, faults });
+      try {
+        await this.#collect(store, exchange);
+        const comparison = await compareWithTruth(store, exchange.truth, signal);
+        await this.#report(store, exchange, comparison);
+      } finally {
+        await exchange.close();
+      }
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** The last demo's data is of another time and perhaps another seed: it is removed. */
+  async #openCleanStore(): Promise<Store> {
+    const { log, signal } = this.#context;
+    const open = (): Promise<Store> =>
+      openStore("embedded", { dataDir: this.#dataDir, role: "owner", clock: systemClock, log, signal });
+    const markets = await open().then(async (store) => {
+      try {
+        return (await store.listMarkets()).length === 0 ? store : await store.close();
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
+    });
+    if (markets) return markets;
+    await rm(this.#dataDir, { recursive: true, force: true });
+    return open();
+  }
+
+  async #collect(store: Store, exchange: SimulatedExchange): Promise<void> {
+    const { log, signal } = this.#context;
+    const clock = this.#clock;
+    const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 50_000 });
+    const config = resolveCollector(
+      collectorSchema.parse({
+        exchange: { name: "binance", rest_url: exchange.url },
+        symbols: DEMO_SYMBOLS.map((symbol) => ({ symbol })),
+        mode: { history: { since: "7d" } },
+        backfill: { void_confirm_after: "5m" },
+      }),
+      "demo",
+    );
+    const failures = new Map<string, number>();
+    const venue = createExchange("binance", {
+      restUrl: exchange.url,
+      timeoutMs: config.request.timeoutMs,
+      rateLimitShare: 1,
+      retry: config.retry,
+      clock,
+      random: seededRandom(this.#seed),
+      bans: store.bans,
+      log,
+      onFailure: ({ fault, willRetryInMs }) => {
+        if (willRetryInMs !== undefined) failures.set(fault.kind, (failures.get(fault.kind) ?? 0) + 1);
+      },
+    });
+    const collector = new Collector({
+      config,
+      exchange: venue,
+      store,
+      pipeline,
+      clock,
+      log,
+      isSimulated: true,
+    });
+    const narrator = new DemoNarrator(store, (sentence) => this.#tell(`${this.#stamp()}  ${sentence}`));
+    const endMs = this.#startMs + this.#durationMs * TIME_FACTOR;
+    let cycles = 0;
+    let wasReachable = true;
+    try {
+      this.#tell(`${this.#stamp()}  Fetching the week from ${formatMinute(this.#startMs - WEEK_MS)} UTC …`);
+      for (let nextMs = this.#startMs; !signal.aborted; nextMs += config.mode.intervals.collectMs) {
+        const report = await collector.runCollectionCycle(signal);
+        await narrator.catchUp(signal);
+        const isReachable = report.failures.length === 0;
+        if (isReachable !== wasReachable)
+          this.#tell(
+            `${this.#stamp()}  ${isReachable ? "The exchange answers again." : "The exchange cannot be reached; collecting goes on by itself when it is back."}`,
+          );
+        wasReachable = isReachable;
+        if (cycles++ === 0) this.#tellFirstCycle(report.candles, failures);
+        const isOver =
+          clock.nowMs() >= endMs && (report.missingCandles === 0 || clock.nowMs() >= endMs + GRACE_MS);
+        if (isOver) break;
+        await clock.sleep(Math.max(nextMs + config.mode.intervals.collectMs - clock.nowMs(), 0), signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await venue.close();
+      await pipeline.close();
+    }
+  }
+
+  #tellFirstCycle(candles: number, failures: ReadonlyMap<string, number>): void {
+    this.#tell(
+      `${this.#stamp()}  ${formatCount(candles)} candles of the week are stored. Requests that failed on the way and were repeated: ${words(failures)}.`,
+    );
+    this.#tell(`${this.#stamp()}  Now live: a new candle of each market every second.`);
+  }
+
+  async #report(store: Store, exchange: SimulatedExchange, comparison: Comparison): Promise<void> {
+    const { stdout, setExitStatus } = this.#context;
+    // Also after Ctrl-C the result is shown.
+    const signal = new AbortController().signal;
+    const [states, history, findings, revisions] = await Promise.all([
+      store.seriesStates({}),
+      store.gapHistory(),
+      store.audit({}),
+      store.query("SELECT count(*) FROM quarantine", signal),
+    ]);
+    const rows = states.map((state) => {
+      const gaps = history.find(
+        (each) => each.marketId === state.marketId && each.timeframe === state.timeframe,
+      );
+      return {
+        market: state.market,
+        candles: state.coveredCandles,
+        coverage: formatPercent(state.coveredCandles + state.voidCandles, state.expectedCandles),
+        found: gaps?.found ?? 0,
+        repaired: gaps?.repairedGaps ?? 0,
+        void: gaps?.voidGaps ?? 0,
+        revised: gaps?.revisions ?? 0,
+      };
+    });
+    const isComplete =
+      states.length === DEMO_SYMBOLS.length &&
+      states.every((state) => state.coveredCandles + state.voidCandles === state.expectedCandles);
+    const isProven = findings.length === 0 && comparison.differences === 0;
+    if (this.#options.json) {
+      stdout(
+        `${JSON.stringify({ simulated: true, markets: rows, quarantined: revisions.rows[0]?.[0], audit: findings, truth: comparison, faults: exchange.faults.strikes() }, undefined, 2)}\n`,
+      );
+    } else {
+      stdout(
+        `\n${formatTable(
+          REPORT_COLUMNS,
+          rows.map((row) => [
+            row.market,
+            formatCount(row.candles),
+            row.coverage,
+            String(row.found),
+            String(row.repaired),
+            String(row.void),
+            String(row.revised),
+          ]),
+        )}\n`,
+      );
+      stdout(
+        `Coverage is what is stored or proven void. Gaps count stretches of time; ${String(revisions.rows[0]?.[0])} refused rows are in quarantine.\n`,
+      );
+      stdout(
+        findings.length === 0
+          ? "Ledger and rows agree: covered, void and gap partition every minute.\n"
+          : `Ledger and rows DISAGREE in ${findings.length} places.\n`,
+      );
+      stdout(
+        comparison.differences === 0
+          ? `All ${formatCount(comparison.compared)} stored candles equal the simulator's own truth, digit for digit.\n`
+          : `${formatCount(comparison.differences)} of ${formatCount(comparison.compared)} candles DIFFER from the simulator's truth: ${comparison.first ?? ""}\n`,
+      );
+      stdout(
+        `\nLook at it yourself: tickwell --data-dir ${this.#dataDir} gaps\n                     tickwell --data-dir ${this.#dataDir} query "SELECT * FROM ohlcv LIMIT 5"\n`,
+      );
+    }
+    setExitStatus(isComplete && isProven ? EXIT.done : EXIT.shortfall);
+  }
+
+  /** Simulated time of day. */
+  #stamp(): string {
+    return formatMinute(Math.floor(this.#clock.nowMs() / 60_000) * 60_000).slice(11);
+  }
+
+  #tell(sentence: string): void {
+    this.#context.stderr(`${sentence}\n`);
+  }
+}
+
+const REPORT_COLUMNS = [
+  { title: "market" },
+  { title: "candles", align: "right" },
+  { title: "coverage", align: "right" },
+  { title: "gaps found", align: "right" },
+  { title: "repaired", align: "right" },
+  { title: "void", align: "right" },
+  { title: "revised", align: "right" },
+] as const;
+
+function words(failures: ReadonlyMap<string, number>): string {
+  const parts = [...failures].map(([kind, count]) => `${count} ${kind.replaceAll("_", " ")}`);
+  return parts.length === 0 ? "none" : parts.join(", ");
+}

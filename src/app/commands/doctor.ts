@@ -1,0 +1,205 @@
+// `tickwell doctor`: whether everything that is needed is there, and what to do where it is not.
+import { constants } from "node:fs";
+import { access, mkdir, statfs } from "node:fs/promises";
+import { arch, platform } from "node:os";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { systemClock } from "../../core/clock.js";
+import { formatDuration, formatSize } from "../../core/duration.js";
+import { classifyError, describeError } from "../../core/fault.js";
+import { transientBanMemory } from "../../core/net/ban-memory.js";
+import { EXCHANGES } from "../../exchanges/registry.js";
+import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import type { CollectorConfig, TickwellConfig } from "../config-types.js";
+import { exchangeFor } from "../exchange-for.js";
+import { collectorFor, loadSettings, withStore } from "../settings.js";
+import { formatTable } from "../table.js";
+import { VERSION } from "../version.js";
+
+interface Finding {
+  readonly check: string;
+  readonly state: "ok" | "warning" | "failed";
+  readonly found: string;
+  /** What to do about it. */
+  readonly remedy?: string;
+}
+
+const NODE_MAJOR_MIN = 20;
+/** Less free space than this is worth a word: a year of 1m candles of a hundred markets takes about 8 GB. */
+const DISK_WARN_BYTES = 5 * 1_024 ** 3;
+const HOST_TIMEOUT_MS = 5_000;
+const SKEW_WARN_MS = 1_000;
+
+export function addDoctorCommand(program: Command, context: CommandContext): void {
+  program
+    .command("doctor")
+    .description("check hosts, clock, versions, disk and rights, and say what to do")
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const findings = await examine(options, context);
+      if (options.json) context.stdout(`${JSON.stringify({ findings }, undefined, 2)}\n`);
+      else context.stdout(formatFindings(findings));
+      context.setExitStatus(findings.some((finding) => finding.state === "failed") ? EXIT.failed : EXIT.done);
+    });
+}
+
+async function examine(options: GlobalOptions, context: CommandContext): Promise<Finding[]> {
+  const findings = [checkVersions()];
+  let settings: TickwellConfig;
+  try {
+    settings = await loadSettings(options);
+    const files = [settings.files.instance, ...settings.files.collectors].filter(
+      (file) => file !== undefined,
+    );
+    findings.push({
+      check: "config",
+      state: "ok",
+      found: files.length === 0 ? "none: defaults hold" : files.join(", "),
+    });
+  } catch (error) {
+    findings.push({
+      check: "config",
+      state: "failed",
+      found: describeError(error),
+      remedy: "mend the file; `tickwell config check` says when it is right",
+    });
+    return findings;
+  }
+  if (settings.instance.storage.url === "embedded") findings.push(...(await checkDataDir(options.dataDir)));
+  findings.push(await checkStore(settings, options, context));
+  findings.push(
+    ...(await Promise.all(collectorsToAsk(settings).map((config) => checkHost(config, context)))),
+  );
+  return findings;
+}
+
+function checkVersions(): Finding {
+  const found = `tickwell ${VERSION}, Node.js ${process.versions.node}, ${platform()} ${arch()}`;
+  const isSupported = Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN;
+  return isSupported
+    ? { check: "versions", state: "ok", found }
+    : { check: "versions", state: "failed", found, remedy: `install Node.js ${NODE_MAJOR_MIN} or later` };
+}
+
+async function checkDataDir(dataDir: string): Promise<Finding[]> {
+  const path = resolve(dataDir);
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    return [
+      {
+        check: "data directory",
+        state: "failed",
+        found: `${path}: ${describeError(error)}`,
+        remedy: "give this user the right to write there, or name another folder with --data-dir",
+      },
+    ];
+  }
+  const { bavail, bsize } = await statfs(path);
+  const freeBytes = bavail * bsize;
+  const space: Finding = { check: "disk", state: "ok", found: `${formatSize(freeBytes)} free` };
+  return [
+    { check: "data directory", state: "ok", found: `${path} can be written` },
+    freeBytes >= DISK_WARN_BYTES
+      ? space
+      : {
+          ...space,
+          state: "warning",
+          remedy:
+            "a year of 1m candles takes about 75 MB a market: free some space, or use --data-dir on another disk",
+        },
+  ];
+}
+
+async function checkStore(
+  settings: TickwellConfig,
+  options: GlobalOptions,
+  context: CommandContext,
+): Promise<Finding> {
+  const { url } = settings.instance.storage;
+  const kind = url === "embedded" ? "embedded PostgreSQL" : "PostgreSQL";
+  try {
+    const version = await withStore(
+      context,
+      options,
+      { url, role: "reader" },
+      async (store) => store.serverVersion,
+    );
+    return { check: "database", state: "ok", found: `${kind} ${version} answers` };
+  } catch (error) {
+    return {
+      check: "database",
+      state: "failed",
+      found: describeError(error),
+      remedy: "see the message; `storage.url` in tickwell.yml names the database",
+    };
+  }
+}
+
+/** One collector a host; without a config, every exchange's default host. */
+function collectorsToAsk(settings: TickwellConfig): CollectorConfig[] {
+  if (settings.collectors.length === 0)
+    return EXCHANGES.map((exchange) => collectorFor(settings, { exchange, symbol: "" }));
+  const byHost = new Map(
+    settings.collectors.map((config) => [`${config.exchange.name} ${config.exchange.restUrl ?? ""}`, config]),
+  );
+  return [...byHost.values()];
+}
+
+async function checkHost(config: CollectorConfig, context: CommandContext): Promise<Finding> {
+  const once = {
+    ...config,
+    request: { ...config.request, timeoutMs: HOST_TIMEOUT_MS },
+    retry: { ...config.retry, attempts: 1 },
+  };
+  const exchange = exchangeFor(once, { bans: transientBanMemory(), log: context.log });
+  const check = `${exchange.id} ${new URL(exchange.restUrl).host}`;
+  try {
+    const sentMs = systemClock.nowMs();
+    const serverMs = await exchange.fetchServerTime(context.signal);
+    const roundTripMs = systemClock.nowMs() - sentMs;
+    const skewMs = Math.round(serverMs - sentMs - roundTripMs / 2);
+    const found = `answers in ${formatDuration(roundTripMs)}, clock differs by ${formatDuration(Math.abs(skewMs))}`;
+    if (Math.abs(skewMs) <= SKEW_WARN_MS + roundTripMs) return { check, state: "ok", found };
+    return {
+      check,
+      state: "warning",
+      found,
+      remedy: "set this machine's clock (NTP); until then candles are judged by the exchange's clock",
+    };
+  } catch (error) {
+    return {
+      check,
+      state: "failed",
+      found: describeError(error),
+      remedy: remedyFor(classifyError(error).kind),
+    };
+  } finally {
+    await exchange.close();
+  }
+}
+
+function remedyFor(kind: string): string {
+  switch (kind) {
+    case "geo_blocked":
+      return "this place is blocked: remove exchange.rest_url to use the open market-data host";
+    case "rate_limit":
+    case "ip_ban":
+      return "wait; other programs at this address count too (rate_limit.share lowers ours)";
+    default:
+      return "check the network, DNS and proxy; `tickwell demo` works without";
+  }
+}
+
+function formatFindings(findings: readonly Finding[]): string {
+  const signs = { ok: "ok", warning: "!", failed: "FAILED" } as const;
+  const table = formatTable(
+    [{ title: "" }, { title: "check" }, { title: "found" }],
+    findings.map((finding) => [signs[finding.state], finding.check, finding.found]),
+  );
+  const remedies = findings.flatMap((finding) =>
+    finding.remedy === undefined ? [] : [`${finding.check}: ${finding.remedy}\n`],
+  );
+  return table + (remedies.length > 0 ? `\nWhat to do\n${remedies.join("")}` : "\nEverything is in order.\n");
+}

@@ -1,0 +1,204 @@
+// `tickwell start [--once] [--duration D]`: runs the collectors of the config.
+import type { Command } from "commander";
+import { systemClock } from "../../core/clock.js";
+import { formatDuration } from "../../core/duration.js";
+import { classifyError, describeError } from "../../core/fault.js";
+import type { Exchange } from "../../exchanges/exchange.js";
+import { Pipeline } from "../../pipeline/pipeline.js";
+import type { Store } from "../../store/store.js";
+import { readDuration, usageError } from "../arguments.js";
+import { Collector, formatSeries, type CycleReport } from "../collector.js";
+import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import type { CollectorConfig, TickwellConfig } from "../config-types.js";
+import { exchangeFor } from "../exchange-for.js";
+import { loadSettings, withStore } from "../settings.js";
+import { formatCount } from "../table.js";
+
+interface StartOptions extends GlobalOptions {
+  readonly once?: boolean;
+  readonly duration?: string;
+}
+
+/** An exchange that cannot be reached is asked again after this long, then ever more seldom up to the maximum. */
+const REACH_AGAIN_MS = 15_000;
+const REACH_AGAIN_MAX_MS = 300_000;
+
+export function addStartCommand(program: Command, context: CommandContext): void {
+  program
+    .command("start")
+    .description("run the collectors of the config")
+    .option("--once", "run each cycle once and exit")
+    .option("--duration <duration>", "stop after this long, such as 10m")
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StartOptions>();
+      const durationMs =
+        options.duration === undefined ? undefined : readDuration("--duration", options.duration);
+      const settings = await loadSettings(options);
+      if (settings.collectors.length === 0) {
+        throw usageError(
+          "start: there is no collector in the config; name a folder with -c, or copy configs/collector/binance_btcusdt_1m.yml of the package",
+        );
+      }
+      refuseUnavailable(settings);
+      const limits = durationMs === undefined ? [] : [AbortSignal.timeout(durationMs)];
+      const signal = AbortSignal.any([context.signal, ...limits]);
+      await withStore(context, options, { url: settings.instance.storage.url, role: "owner" }, (store) =>
+        new StartCommand({ store, settings, options, context, signal }).run(),
+      );
+    });
+}
+
+class StartCommand {
+  readonly #store: Store;
+  readonly #settings: TickwellConfig;
+  readonly #options: StartOptions;
+  readonly #context: CommandContext;
+  readonly #signal: AbortSignal;
+  readonly #pipeline: Pipeline;
+  /** One venue a host, however many collectors ask it: rate limits are counted by address. */
+  readonly #exchanges = new Map<string, Exchange>();
+
+  constructor(parts: {
+    store: Store;
+    settings: TickwellConfig;
+    options: StartOptions;
+    context: CommandContext;
+    signal: AbortSignal;
+  }) {
+    this.#store = parts.store;
+    this.#settings = parts.settings;
+    this.#options = parts.options;
+    this.#context = parts.context;
+    this.#signal = parts.signal;
+    const { log } = parts.context;
+    this.#pipeline = new Pipeline({
+      store: parts.store,
+      clock: systemClock,
+      log,
+      stageRowsMax: parts.settings.instance.stage.itemsMax,
+      onCommit: ({ revised }) => {
+        if (revised > 0)
+          log.info(
+            `${formatCount(revised)} stored candles were revised by the exchange; the earlier values are kept`,
+          );
+      },
+    });
+  }
+
+  async run(): Promise<void> {
+    const { log } = this.#context;
+    const collectors = this.#settings.collectors.map((config) => this.#collector(config));
+    try {
+      await Promise.all(collectors.map((collector) => this.#runCollector(collector)));
+    } finally {
+      await Promise.all([...this.#exchanges.values()].map((exchange) => exchange.close()));
+      await this.#pipeline.close();
+    }
+    if (!this.#options.once) log.info("stopped: everything received is stored");
+  }
+
+  #collector(config: CollectorConfig): Collector {
+    const { log } = this.#context;
+    const host = `${config.exchange.name} ${config.exchange.restUrl ?? ""}`;
+    const exchange = this.#exchanges.get(host) ?? exchangeFor(config, { bans: this.#store.bans, log });
+    this.#exchanges.set(host, exchange);
+    return new Collector({
+      config,
+      exchange,
+      store: this.#store,
+      pipeline: this.#pipeline,
+      clock: systemClock,
+      log,
+    });
+  }
+
+  async #runCollector(collector: Collector): Promise<void> {
+    const { log, setExitStatus } = this.#context;
+    if (!(await this.#reach(collector))) return;
+    if (this.#options.once || !collector.config.mode.live) {
+      const report = await collector.runCollectionCycle(this.#signal);
+      this.#describe(collector, report);
+      if (report.failures.length > 0) setExitStatus(EXIT.failed);
+      else if (report.missingCandles > 0) setExitStatus(EXIT.shortfall);
+      return;
+    }
+    await collector.run(this.#signal, (report) => this.#describe(collector, report));
+    log.debug(`${collector.config.name} has stopped`);
+  }
+
+  /** Waits until the exchange answers; says once, in words, that it does not. */
+  async #reach(collector: Collector): Promise<boolean> {
+    const { log, stderr } = this.#context;
+    let hasSaid = false;
+    for (let delayMs = REACH_AGAIN_MS; ; delayMs = Math.min(delayMs * 2, REACH_AGAIN_MAX_MS)) {
+      try {
+        const series = await collector.prepare(this.#signal);
+        const { name, mode } = collector.config;
+        log.info(
+          `${name}: ${hasSaid ? "reached; " : ""}collecting ${series.map(formatSeries).join(", ")} every ${formatDuration(mode.intervals.collectMs)}`,
+        );
+        return true;
+      } catch (error) {
+        if (this.#signal.aborted) return false;
+        if (this.#options.once || !isUnreachable(error)) throw error;
+        if (!hasSaid) stderr(unreachableWords(collector.config, error));
+        hasSaid = true;
+        await systemClock.sleep(delayMs, this.#signal).catch(() => undefined);
+        if (this.#signal.aborted) return false;
+      }
+    }
+  }
+
+  #describe(collector: Collector, report: CycleReport): void {
+    const { log } = this.#context;
+    const { name } = collector.config;
+    for (const { series, error } of report.failures)
+      log.warn(`${name}: ${formatSeries(series)}: ${describeError(error)}; a gap until the next cycle`);
+    const missing =
+      report.missingCandles > 0
+        ? `${formatCount(report.missingCandles)} missing and on record as gaps`
+        : "nothing missing";
+    const rejected =
+      report.rejected > 0 ? `, ${formatCount(report.rejected)} refused rows in quarantine` : "";
+    log.info(
+      `${name}: ${formatCount(report.candles)} candles in ${report.series} series${rejected}; ${missing}`,
+    );
+  }
+}
+
+/** What a config may say already and this version does not do: said before anything starts, not left out in silence. */
+function refuseUnavailable({ instance, collectors }: TickwellConfig): void {
+  if (instance.stage.kind !== "memory")
+    throw usageError(`stage.kind: ${instance.stage.kind} is not available in this version; set it to memory`);
+  if (instance.capture.enabled)
+    throw usageError("capture.enabled: captures are not available in this version; set it to false");
+  for (const { name, symbols } of collectors) {
+    const missing = symbols.find(({ channels }) => channels.some((channel) => channel !== "candles"));
+    if (missing) {
+      throw usageError(
+        `${name}: ${missing.symbol}: channels ${missing.channels.join(", ")}: only candles are available in this version`,
+      );
+    }
+  }
+}
+
+function isUnreachable(error: unknown): boolean {
+  const { kind } = classifyError(error);
+  return (
+    kind === "network" ||
+    kind === "timeout" ||
+    kind === "exchange" ||
+    kind === "maintenance" ||
+    kind === "rate_limit" ||
+    kind === "ip_ban" ||
+    kind === "malformed_payload"
+  );
+}
+
+function unreachableWords(config: CollectorConfig, error: unknown): string {
+  return (
+    `${config.name}: ${config.exchange.name} cannot be reached: ${describeError(error)}.\n` +
+    `It is tried again by itself, every ${formatDuration(REACH_AGAIN_MS)} at first and every ${formatDuration(REACH_AGAIN_MAX_MS)} later; what is missed meanwhile is fetched then.\n` +
+    "Nothing to collect from right now? `tickwell demo` shows everything on a simulated exchange, and `tickwell doctor` looks for the cause.\n"
+  );
+}

@@ -1,0 +1,65 @@
+// From the files' spelling to the program's: a checked collector or instance file in, the types of config-types.ts out.
+import { durationMs, parseSince, sizeBytes } from "./config-fields.js";
+import type { CollectorFile, InstanceFile } from "./config-schema.js";
+import type { CollectorConfig, HistorySince, InstanceConfig } from "./config-types.js";
+
+/** @param name what the collector is called when its file does not say */
+export function resolveCollector(file: CollectorFile, name: string): CollectorConfig {
+  const exchange = typeof file.exchange === "string" ? { name: file.exchange } : file.exchange;
+  const { mode, request, retry, validation, quality, backfill } = file;
+  return {
+    name: file.name ?? name,
+    exchange: { name: exchange.name, restUrl: exchange.rest_url, wsUrl: exchange.ws_url },
+    symbols: file.symbols.map(({ symbol, timeframes, channels }) => ({ symbol, timeframes, channels })),
+    mode: {
+      history: {
+        since: mode.history.since === undefined ? undefined : parseSince(String(mode.history.since)),
+      },
+      live: mode.live,
+      intervals: {
+        collectMs: durationMs(mode.intervals.collect),
+        qualityMs: durationMs(mode.intervals.quality),
+        backfillMs: durationMs(mode.intervals.backfill),
+      },
+    },
+    request: { timeoutMs: durationMs(request.timeout), limit: request.limit, overlap: request.overlap },
+    rateLimit: { share: file.rate_limit.share },
+    retry: {
+      attempts: retry.attempts,
+      baseDelayMs: durationMs(retry.base_delay),
+      maxDelayMs: durationMs(retry.max_delay),
+    },
+    validation: {
+      onFailure: validation.on_failure,
+      maxPriceJump: validation.max_price_jump,
+      maxVolumeSpike: validation.max_volume_spike,
+    },
+    quality: { lookbackMs: durationMs(quality.lookback), minScore: quality.min_score },
+    backfill: {
+      voidConfirmAfterMs: durationMs(backfill.void_confirm_after),
+      concurrency: backfill.concurrency,
+      maxRetries: backfill.max_retries,
+    },
+  };
+}
+
+export function resolveInstance(file: InstanceFile): InstanceConfig {
+  const { storage, stage, api, alerts, log, capture } = file;
+  return {
+    storage: { url: storage.url },
+    stage: { kind: stage.kind, url: stage.url, itemsMax: stage.items_max },
+    api: { host: api.host, port: api.port, token: api.token },
+    alerts: { webhookUrl: alerts.webhook_url, consecutiveFailures: alerts.consecutive_failures },
+    log: { level: log.level, format: log.format },
+    capture: {
+      enabled: capture.enabled,
+      directory: capture.directory,
+      rotateSizeBytes: sizeBytes(capture.rotate_size),
+    },
+  };
+}
+
+/** The instant history begins, epoch ms. @param nowMs the exchange's clock, for durations ago */
+export function historySinceMs(since: HistorySince, nowMs: number): number {
+  return since.kind === "at" ? since.timeMs : nowMs - since.durationMs;
+}
