@@ -85,7 +85,13 @@ function readPage(json: unknown, request: CandleRequest & { readonly path: strin
   if (json.length > limit) {
     throw malformed("$", `expected ${limit} klines at most, found ${json.length}`);
   }
-  const candidates = decodeKlines(json);
+  const decoded = decodeKlines(json);
+  // A server that does not heed endTime goes on to the forming candle: its rows take nothing from what was asked for.
+  // Anything further off is no answer to this question, such as times in microseconds.
+  const laterMs = toMs + limit * timeframeMs(request.timeframe);
+  const isLater = ({ openTimeMs }: CandleCandidate): boolean =>
+    openTimeMs !== undefined && openTimeMs >= toMs && openTimeMs < laterMs;
+  const candidates = decoded.slice(0, decoded.findLastIndex((row) => !isLater(row)) + 1);
   for (let i = 0; i < candidates.length; i++) {
     const openTimeMs = candidates[i]?.openTimeMs;
     if (openTimeMs === undefined || (openTimeMs >= fromMs && openTimeMs < toMs)) continue;
@@ -95,7 +101,8 @@ function readPage(json: unknown, request: CandleRequest & { readonly path: strin
       JSON.stringify(json[i]).slice(0, SAMPLE_CHARS_MAX),
     );
   }
-  const provenToMs = candidates.length < limit ? toMs : provenByCutPage(candidates, request);
+  const isCut = decoded.length === limit && candidates.length === limit;
+  const provenToMs = isCut ? provenByCutPage(candidates, request) : toMs;
   return { candidates, provenToMs, request: request.path };
 }
 
