@@ -29,15 +29,26 @@ export interface CommitResult {
 }
 
 const UNIQUE_VIOLATION = "23505";
-const COLUMNS =
-  "open_time, trade_count, market_id, timeframe, source, open, high, low, close, volume, quote_volume";
-const COLUMN_COUNT = 11;
+const COLUMNS = [
+  "open_time",
+  "trade_count",
+  "market_id",
+  "timeframe",
+  "source",
+  "open",
+  "high",
+  "low",
+  "close",
+  "volume",
+  "quote_volume",
+] as const;
+const REVISION_COLUMNS = [...COLUMNS, "revision"] as const;
 /** A row of eleven columns with eight-digit prices comes to about this much; only the buffer's first size. */
 const ROW_BYTES = 190;
 
 const CREATE_INCOMING = `
   CREATE TEMP TABLE IF NOT EXISTS incoming_ohlcv ON COMMIT DELETE ROWS AS
-  SELECT ${COLUMNS} FROM ohlcv WITH NO DATA`;
+  SELECT ${COLUMNS.join(", ")} FROM ohlcv WITH NO DATA`;
 
 /** SQL over the stored row `o` and an incoming one. A value the source does not tell (null) differs from nothing. */
 const valuesDiffer = (incoming: string): string => `(
@@ -52,32 +63,38 @@ const knowsMore = (incoming: string): string => `(
   OR o.trade_count IS NULL AND ${incoming}.trade_count IS NOT NULL
   OR o.source <> 'rest' AND ${incoming}.source = 'rest')`;
 
+/**
+ * Only what is new or different reaches the INSERT: ON CONFLICT alone would lock, and so write, every row that is there
+ * already. The series' lock is held, so nothing changes between the comparison and the write. LIMIT 1 keeps the planner
+ * on the primary key, however large the table and however old its statistics.
+ */
 const UPSERT = `
-  WITH changed AS (
-    SELECT o.*, ${isRefused("i")} AS is_refused, to_jsonb(i) AS incoming
-    FROM incoming_ohlcv i JOIN ohlcv o USING (market_id, timeframe, open_time)
-    WHERE ${valuesDiffer("i")}
+  WITH compared AS MATERIALIZED (
+    SELECT i, o.stored, o.open_time IS NOT NULL AND ${valuesDiffer("i")} AS is_changed, ${isRefused("i")} AS is_refused
+    FROM incoming_ohlcv i LEFT JOIN LATERAL (
+      SELECT s AS stored, s.* FROM ohlcv s
+      WHERE s.market_id = i.market_id AND s.timeframe = i.timeframe AND s.open_time = i.open_time LIMIT 1
+    ) o ON true
+    WHERE o.open_time IS NULL OR ${valuesDiffer("i")} OR ${knowsMore("i")}
   ), kept AS (
-    INSERT INTO candle_revisions (market_id, timeframe, open_time, revision, source, open, high, low, close, volume, quote_volume, trade_count)
-    SELECT market_id, timeframe, open_time, revision, source, open, high, low, close, volume, quote_volume, trade_count
-    FROM changed WHERE NOT is_refused
+    INSERT INTO candle_revisions (${REVISION_COLUMNS.join(", ")})
+    SELECT ${REVISION_COLUMNS.map((column) => `(stored).${column}`).join(", ")} FROM compared WHERE is_changed AND is_refused IS NOT TRUE
   ), written AS (
-    INSERT INTO ohlcv AS o (${COLUMNS})
-    SELECT ${COLUMNS} FROM incoming_ohlcv ORDER BY market_id, timeframe, open_time
+    INSERT INTO ohlcv AS o (${COLUMNS.join(", ")})
+    SELECT ${COLUMNS.map((column) => `(i).${column}`).join(", ")} FROM compared WHERE is_refused IS NOT TRUE
     ON CONFLICT (market_id, timeframe, open_time) DO UPDATE SET
       open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close, volume = EXCLUDED.volume,
       quote_volume = coalesce(EXCLUDED.quote_volume, o.quote_volume),
       trade_count = coalesce(EXCLUDED.trade_count, o.trade_count),
       source = EXCLUDED.source,
       revision = o.revision + ${valuesDiffer("EXCLUDED")}::int
-    WHERE NOT ${isRefused("EXCLUDED")}
-      AND (${valuesDiffer("EXCLUDED")} OR ${knowsMore("EXCLUDED")})
+    WHERE ${valuesDiffer("EXCLUDED")} OR ${knowsMore("EXCLUDED")}
     RETURNING (xmax = 0) AS is_new
   )
   SELECT (SELECT count(*) FROM written WHERE is_new) AS inserted,
-         (SELECT count(*) FROM changed WHERE NOT is_refused) AS revised,
-         (SELECT jsonb_agg(jsonb_build_object('market_id', market_id, 'timeframe', timeframe, 'incoming', incoming,
-                 'open_ms', extract(epoch FROM open_time) * 1000)) FROM changed WHERE is_refused) AS refused`;
+         (SELECT count(*) FROM compared WHERE is_changed AND is_refused IS NOT TRUE) AS revised,
+         (SELECT jsonb_agg(jsonb_build_object('market_id', (i).market_id, 'timeframe', (i).timeframe, 'incoming', to_jsonb(i),
+                 'open_ms', extract(epoch FROM (i).open_time) * 1000)) FROM compared WHERE is_refused) AS refused`;
 
 interface SeriesState {
   readonly marketId: number;
@@ -250,11 +267,14 @@ async function copy(
     for (const candle of batch.candles) encodeRow(encoder, batch, candle);
   }
   const body = encoder.finish();
-  await pipeline([body], client.query(copyFrom(`COPY ${table} (${COLUMNS}) FROM STDIN (FORMAT binary)`)));
+  await pipeline(
+    [body],
+    client.query(copyFrom(`COPY ${table} (${COLUMNS.join(", ")}) FROM STDIN (FORMAT binary)`)),
+  );
 }
 
 function encodeRow(encoder: CopyEncoder, batch: CandleBatch, candle: Candle): void {
-  encoder.startRow(COLUMN_COUNT);
+  encoder.startRow(COLUMNS.length);
   encoder.timestamp(candle.openTimeMs);
   if (candle.tradeCount === undefined) encoder.null();
   else encoder.bigint(candle.tradeCount);

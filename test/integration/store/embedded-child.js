@@ -13,7 +13,7 @@ const { createLog } = await load("core/log.js");
 const log = createLog({ level: "info", isPretty: false, hasColor: false });
 
 try {
-  const signal = new AbortController().signal;
+  const signal = new globalThis.AbortController().signal;
   const server = await openEmbeddedPostgres({ dataDir, role, clock: systemClock, log, signal });
   say({ event: "open", connectionString: server.connectionString });
   process.stdin.once("data", () => {
