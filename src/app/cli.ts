@@ -1,10 +1,9 @@
 // Where the process begins and ends: arguments in, exit status out, signals in between.
-import { CommanderError } from "commander";
 import { setMaxListeners } from "node:events";
-import { classifyError, describeError, TickwellError } from "../core/fault.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../core/log.js";
 import { EXIT, type CommandContext } from "./command-context.js";
-import { createProgram, isHelp } from "./program.js";
+import { statusOf } from "./exit-status.js";
+import { createProgram } from "./program.js";
 
 /** Runs one command and sets the process's exit status. Never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -51,18 +50,6 @@ function dieQuietlyOnClosedPipe(): void {
     if (error.code === "EPIPE") process.exit(EXIT.done);
     throw error;
   });
-}
-
-function statusOf(error: unknown, { stderr, signal }: CommandContext): number {
-  if (isHelp(error)) return EXIT.done;
-  // Commander has said what is wrong.
-  if (error instanceof CommanderError) return EXIT.usage;
-  if (signal.aborted && error === signal.reason) return EXIT.failed;
-  stderr(`tickwell: ${describeError(error)}\n`);
-  if (!(error instanceof TickwellError) && error instanceof Error)
-    stderr(`${error.stack ?? ""}\nThis is a mistake in tickwell itself.\n`);
-  const { kind } = classifyError(error);
-  return kind === "config" || kind === "bad_request" ? EXIT.usage : EXIT.failed;
 }
 
 /** The log exists before the options are parsed; a wrong level is reported by the parser. */

@@ -5,12 +5,12 @@ import { addBackfillCommand } from "./commands/backfill.js";
 import { addConfigCommand } from "./commands/config.js";
 import { addDemoCommand } from "./commands/demo.js";
 import { addDoctorCommand } from "./commands/doctor.js";
-//import { addExportCommand } from "./commands/export.js";
+import { addExportCommand } from "./commands/export.js";
 import { addGapsCommand } from "./commands/gaps.js";
-//import { addImportCommand } from "./commands/import.js";
+import { addImportCommand } from "./commands/import.js";
 import { addMigrateCommand } from "./commands/migrate.js";
 import { addQueryCommand } from "./commands/query.js";
-//import { addSimCommand } from "./commands/sim.js";
+import { addSimCommand } from "./commands/sim.js";
 import { addStartCommand } from "./commands/start.js";
 import { addStatusCommand } from "./commands/status.js";
 import { LOG_LEVELS } from "../core/log.js";
@@ -22,14 +22,14 @@ const COMMANDS = [
   addStartCommand,
   addBackfillCommand,
   addGapsCommand,
-  //addImportCommand,
-  //addExportCommand,
+  addImportCommand,
+  addExportCommand,
   addQueryCommand,
   addStatusCommand,
   addDoctorCommand,
   addMigrateCommand,
   addConfigCommand,
-  //addSimCommand,
+  addSimCommand,
 ] as const;
 
 /** The program, ready to parse. It throws instead of exiting: CommanderError for help and bad usage. */

@@ -7,9 +7,11 @@ import { formatCount } from "./table.js";
 /** Without a terminal a line is enough this often, ms. */
 const LINE_EVERY_MS = 5_000;
 
-/** Counts candles towards a total. */
+/** Counts candles, or whatever `show` and `unit` say, towards a total. */
 export class Progress {
   readonly #title: string;
+  readonly #unit: string;
+  readonly #show: (count: number) => string;
   readonly #total: number;
   readonly #clock: Clock;
   readonly #write: (text: string) => void;
@@ -23,13 +25,19 @@ export class Progress {
     total,
     clock,
     write,
+    unit = "candles",
+    show = formatCount,
   }: {
     title: string;
     total: number;
     clock: Clock;
     write: (text: string) => void;
+    unit?: string;
+    show?: (count: number) => string;
   }) {
     this.#title = title;
+    this.#unit = unit;
+    this.#show = show;
     this.#total = total;
     this.#clock = clock;
     this.#write = write;
@@ -38,7 +46,7 @@ export class Progress {
     if (process.stderr.isTTY) {
       this.#bar = new SingleBar({
         stream: process.stderr,
-        format: `${title} [{bar}] {percentage}%  {done} of {all} candles  {rate}/s  {left}`,
+        format: `${title} [{bar}] {percentage}%  {done} of {all} ${unit}  {rate}/s  {left}`,
         barCompleteChar: "█",
         barIncompleteChar: "░",
         barsize: 24,
@@ -55,7 +63,7 @@ export class Progress {
     if (this.#bar || this.#clock.nowMs() - this.#lineMs < LINE_EVERY_MS) return;
     this.#lineMs = this.#clock.nowMs();
     const { done, all, rate, left } = this.#words();
-    this.#write(`${this.#title}: ${done} of ${all} candles, ${rate}/s, ${left}\n`);
+    this.#write(`${this.#title}: ${done} of ${all} ${this.#unit}, ${rate}/s, ${left}\n`);
   }
 
   stop(): void {
@@ -69,9 +77,9 @@ export class Progress {
     const left =
       this.#done === 0 ? "time left unknown" : `${formatDuration((this.#total - this.#done) / perMs)} left`;
     return {
-      done: formatCount(this.#done),
-      all: formatCount(this.#total),
-      rate: formatCount(Math.round(perMs * 1_000)),
+      done: this.#show(this.#done),
+      all: this.#show(this.#total),
+      rate: this.#show(Math.round(perMs * 1_000)),
       left,
     };
   }

@@ -77,3 +77,23 @@ function integerDigits(value: Decimal): number {
   const point = value.indexOf(".");
   return point < 0 ? value.length : point;
 }
+
+/**
+ * Writes an exponent out, digit for digit: `"1.912e-05"` → `"0.00001912"`. Exchanges send none; files written by pandas
+ * and spreadsheets do.
+ * @returns the text as it is when it holds no exponent, is no number, or would grow beyond {@link DECIMAL_CHARS_MAX}
+ */
+export function expandExponent(text: string): string {
+  if (text.length > DECIMAL_CHARS_MAX || !/[eE]/.test(text)) return text;
+  const match = /^(-?)(\d+)(?:\.(\d*))?[eE]([+-]?\d{1,4})$/.exec(text);
+  if (!match) return text;
+  const [, sign = "", integer = "", fraction = "", exponent = ""] = match;
+  const digits = integer + fraction;
+  if (/^0+$/.test(digits)) return "0";
+  const point = integer.length + Number(exponent);
+  const zeros = point <= 0 ? -point : Math.max(point - digits.length, 0);
+  if (digits.length + zeros > DECIMAL_CHARS_MAX) return text;
+  if (point <= 0) return `${sign}0.${"0".repeat(zeros)}${digits}`;
+  if (point >= digits.length) return `${sign}${digits}${"0".repeat(zeros)}`;
+  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
+}

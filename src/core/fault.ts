@@ -43,6 +43,21 @@ export function classifyError(error: unknown): Fault {
 
 /** The text of anything that was thrown, with its causes. */
 export function describeError(error: unknown): string {
+  return describe(error, new Set());
+}
+
+function describe(error: unknown, told: Set<unknown>): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message} (${describeError(error.cause)})`;
+  if (told.has(error)) return "…";
+  told.add(error);
+  const words = wordsOf(error, told);
+  return error.cause === undefined ? words : `${words} (${describe(error.cause, told)})`;
+}
+
+function wordsOf(error: Error, told: Set<unknown>): string {
+  if (error.message !== "") return error.message;
+  // Node says nothing of its own when it was refused by every address of a name.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map((each) => describe(each, told)).join("; ");
+  return error.name;
 }

@@ -1,4 +1,5 @@
 // Waiting for a condition that other code brings about: `wait` until `notify`, or until the signal is aborted.
+import { onAbort } from "./net/abort.js";
 
 /** Wakes everyone who waits; each waiter looks for itself whether its condition holds. */
 export class SignalEvent {
@@ -8,18 +9,19 @@ export class SignalEvent {
   wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
-        reject(asError(signal.reason));
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own reason, as it is
+        reject(signal.reason);
         return;
       }
       const wake = (): void => {
-        signal.removeEventListener("abort", abort);
+        stopListening();
         resolve();
       };
-      const abort = (): void => {
+      const stopListening = onAbort(signal, (reason) => {
         this.#waiters.delete(wake);
-        reject(asError(signal.reason));
-      };
-      signal.addEventListener("abort", abort, { once: true });
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as above
+        reject(reason);
+      });
       this.#waiters.add(wake);
     });
   }
@@ -29,8 +31,4 @@ export class SignalEvent {
     this.#waiters.clear();
     for (const wake of waiters) wake();
   }
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -1,8 +1,7 @@
 // Stage and writer running together: what feeds hand batches to. One a process; all collectors share it.
 import type { Clock } from "../core/clock.js";
 import type { Log } from "../core/log.js";
-import type { CommitResult } from "../store/candle-commit.js";
-import type { Store } from "../store/store.js";
+import type { CommitResult, Store } from "../store/store.js";
 import { MemoryStage } from "./stage/memory-stage.js";
 import type { Stage, StagedBatch } from "./stage/stage.js";
 import { Writer } from "./write/writer.js";

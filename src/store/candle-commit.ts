@@ -18,15 +18,7 @@ import { applyClaims, runsOf, type CoverageRange } from "./coverage-ledger.js";
 import { errorCode } from "./database-error.js";
 import { closeFilledGaps, recordMissing } from "./gap-log.js";
 import { recordRejections } from "./quarantine.js";
-
-/** What one commit did. */
-export interface CommitResult {
-  readonly inserted: number;
-  /** Stored candles whose values the source has changed since. */
-  readonly revised: number;
-  /** Rows of a file that contradict what the exchange itself has sent; kept in quarantine. */
-  readonly refused: number;
-}
+import type { CommitResult } from "./store.js";
 
 const UNIQUE_VIOLATION = "23505";
 const COLUMNS = [

@@ -2,22 +2,7 @@
 // every covered candle is stored, each once, and nothing else is.
 import type { Pool } from "pg";
 import { TIMEFRAMES, timeframeMs, type Timeframe } from "../core/timeframe.js";
-import type { SeriesFilter } from "./store.js";
-
-/** One way in which ledger and rows disagree. */
-export interface AuditFinding {
-  readonly market: string;
-  readonly timeframe: Timeframe;
-  readonly finding:
-    | "overlap"
-    | "missing_rows"
-    | "uncovered_rows"
-    | "rows_in_void"
-    | "off_grid"
-    | "wrong_count"
-    | "unexpected_coverage";
-  readonly detail: string;
-}
+import type { AuditFinding, SeriesFilter } from "./store.js";
 
 /** Reads every row of the chosen series: costs per row, unlike everything else that asks the ledger. */
 export async function auditCoverage(pool: Pool, filter: SeriesFilter): Promise<AuditFinding[]> {

@@ -5,22 +5,11 @@ import type { GapReason, MissingRange } from "../core/model/candle-batch.js";
 import { subtractRanges, type TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { timeframeMs, type Timeframe } from "../core/timeframe.js";
+import type { OpenGap } from "./store.js";
 
 interface SeriesKey {
   readonly marketId: number;
   readonly timeframe: Timeframe;
-}
-
-/** An entry of the log that is not closed. */
-export interface OpenGap extends TimeRange {
-  readonly id: number;
-  readonly reason: GapReason;
-  readonly detail: string;
-  readonly foundMs: number;
-  readonly lastAskedMs: number | undefined;
-  readonly nextAskMs: number | undefined;
-  /** How often the exchange has been asked for it. */
-  readonly asked: number;
 }
 
 /** The open entries of a series, by start. */

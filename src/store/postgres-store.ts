@@ -6,17 +6,21 @@ import type { CandleBatch } from "../core/model/candle-batch.js";
 import type { MarketInfo, MarketType } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
-import { commitBatches, type CommitResult } from "./candle-commit.js";
+import { commitBatches } from "./candle-commit.js";
 import { readCandles } from "./candle-reader.js";
-import { auditCoverage, type AuditFinding } from "./coverage-audit.js";
+import { auditCoverage } from "./coverage-audit.js";
 import { databaseError } from "./database-error.js";
-import { loadOpenGaps, type OpenGap } from "./gap-log.js";
+import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
 import { migrate } from "./migrate.js";
-import { queryReadOnly, type QueryResult } from "./read-only-query.js";
+import { queryReadOnly } from "./read-only-query.js";
 import type {
+  AuditFinding,
+  CommitResult,
   Gap,
   GapHistory,
+  OpenGap,
+  QueryResult,
   SeriesFilter,
   SeriesKey,
   SeriesState,

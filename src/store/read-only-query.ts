@@ -4,12 +4,7 @@
 import type { PoolClient, QueryArrayConfig, QueryArrayResult } from "pg";
 import { TickwellError } from "../core/fault.js";
 import { errorCode } from "./database-error.js";
-
-/** Values: text, numbers, booleans, null; `numeric` stays text digit for digit; times are ISO-8601 with Z. */
-export interface QueryResult {
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly unknown[])[];
-}
+import type { QueryResult } from "./store.js";
 
 const OID = {
   bool: 16,

@@ -5,10 +5,6 @@ import type { CandleBatch, GapReason } from "../core/model/candle-batch.js";
 import type { MarketInfo, MarketType } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import type { Timeframe } from "../core/timeframe.js";
-import type { CommitResult } from "./candle-commit.js";
-import type { AuditFinding } from "./coverage-audit.js";
-import type { OpenGap } from "./gap-log.js";
-import type { QueryResult } from "./read-only-query.js";
 
 export interface StoredMarket extends MarketInfo {
   readonly id: number;
@@ -88,6 +84,48 @@ export interface StoredCandle {
   readonly tradeCount: number | null;
   readonly source: string;
   readonly revision: number;
+}
+
+/** What one commit did. */
+export interface CommitResult {
+  readonly inserted: number;
+  /** Stored candles whose values the source has changed since. */
+  readonly revised: number;
+  /** Rows of a file that contradict what the exchange itself has sent; kept in quarantine. */
+  readonly refused: number;
+}
+
+/** An entry of the log that is not closed. */
+export interface OpenGap extends TimeRange {
+  readonly id: number;
+  readonly reason: GapReason;
+  readonly detail: string;
+  readonly foundMs: number;
+  readonly lastAskedMs: number | undefined;
+  readonly nextAskMs: number | undefined;
+  /** How often the exchange has been asked for it. */
+  readonly asked: number;
+}
+
+/** One way in which ledger and rows disagree. */
+export interface AuditFinding {
+  readonly market: string;
+  readonly timeframe: Timeframe;
+  readonly finding:
+    | "overlap"
+    | "missing_rows"
+    | "uncovered_rows"
+    | "rows_in_void"
+    | "off_grid"
+    | "wrong_count"
+    | "unexpected_coverage";
+  readonly detail: string;
+}
+
+/** Values: text, numbers, booleans, null; `numeric` stays text digit for digit; times are ISO-8601 with Z. */
+export interface QueryResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
 }
 
 /** All methods reject with a TickwellError of kind `database`. */

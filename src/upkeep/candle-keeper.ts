@@ -8,8 +8,7 @@ import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import type { CandleFeed } from "../pipeline/feed/candle-feed.js";
 import type { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import type { Stage } from "../pipeline/stage/stage.js";
-import type { OpenGap } from "../store/gap-log.js";
-import type { SeriesKey, Store, StoredMarket } from "../store/store.js";
+import type { OpenGap, SeriesKey, Store, StoredMarket } from "../store/store.js";
 
 export interface CandleKeeperOptions {
   readonly store: Store;
@@ -75,7 +74,10 @@ export class CandleKeeper {
     const startMs = ceilToTimeframe(request.sinceMs, series.timeframe);
     if (endMs <= startMs) return NOTHING_DONE;
     const previousEndMs = await store.expect(key, { startMs, endMs });
-    if (previousEndMs !== undefined && endMs - previousEndMs > request.pauseMaxMs + lengthMs) {
+    // What ended before this series begins was another expectation, of a backfill or an import; what lies between the two
+    // was never to be collected.
+    const isContinued = previousEndMs !== undefined && previousEndMs >= startMs;
+    if (isContinued && endMs - previousEndMs > request.pauseMaxMs + lengthMs) {
       const nowMs = clock.nowMs();
       const pause = {
         startMs: previousEndMs,

@@ -3,7 +3,8 @@
 // 1. The gate checks the rows; runs of accepted candles become coverage when they are committed.
 // 2. What the page speaks for and does not hold is absent. An absent candle is not believed yet when
 //    - a refused row may have been it: reason `rejected`, asked for again;
-//    - the exchange has shown no later candle of an active market: it may simply not have it yet;
+//    - it is not over by the exchange's clock, or the exchange has shown no later candle of an active market: it may
+//      simply not have it yet;
 //    - it was absent for the first time, or again sooner than the delay: reason `absent`, asked once more.
 // 3. Absent twice, with the delay in between, is void; both questions are its proof.
 import type { CandleBatch, MissingRange, VoidClaim } from "../../core/model/candle-batch.js";
@@ -11,8 +12,7 @@ import { floorToTimeframe, timeframeMs } from "../../core/timeframe.js";
 import { intersectRanges, subtractRanges, type TimeRange } from "../../core/range.js";
 import type { CandlePage } from "../../exchanges/exchange.js";
 import { runsOf } from "../../store/coverage-ledger.js";
-import type { OpenGap } from "../../store/gap-log.js";
-import type { SeriesKey } from "../../store/store.js";
+import type { OpenGap, SeriesKey } from "../../store/store.js";
 import { checkCandles, type GateResult } from "../gate/candle-gate.js";
 
 export interface PageContext extends SeriesKey {
@@ -46,7 +46,11 @@ export function readPage(page: CandlePage, context: PageContext): CandleBatch {
   const absent = subtractRanges([proven], covered);
   const spoiled = intersectRanges(absent, spoiledSlots(gated, context, proven));
   const honest = subtractRanges(absent, spoiled);
-  const judged = honest.flatMap((range) => judgeAbsence(range, page.request, context));
+  const nearby = { ...context, openGaps: context.openGaps.filter((gap) => overlaps(gap, proven)) };
+  const believedToMs = believableEnd(gated, context);
+  const judged = honest.flatMap((range) =>
+    judgeAbsence(range, { request: page.request, believedToMs }, nearby),
+  );
   return {
     marketId: context.marketId,
     timeframe: context.timeframe,
@@ -60,7 +64,7 @@ export function readPage(page: CandlePage, context: PageContext): CandleBatch {
         ...range,
         reason: "rejected",
         detail: rulesOf(gated),
-        nextAskMs: nextAskMs(range, context),
+        nextAskMs: nextAskMs(range, nearby),
       })),
     ],
     rejected: gated.rejected,
@@ -68,42 +72,53 @@ export function readPage(page: CandlePage, context: PageContext): CandleBatch {
   };
 }
 
-/** Where a refused row may have been the candle that is absent; everywhere, when a row's time cannot be read. */
+/** Where a refused row may have been the candle that is absent; everywhere, when its time cannot be read or believed. */
 function spoiledSlots(gated: GateResult, context: PageContext, proven: TimeRange): TimeRange[] {
-  const lengthMs = timeframeMs(context.timeframe);
+  const { asked, exchangeNowMs, timeframe } = context;
+  const lengthMs = timeframeMs(timeframe);
   return gated.rejected.map(({ openTimeMs }) => {
     if (openTimeMs === undefined) return proven;
-    const startMs = floorToTimeframe(openTimeMs, context.timeframe);
-    return { startMs, endMs: startMs + lengthMs };
+    const startMs = floorToTimeframe(openTimeMs, timeframe);
+    // Some venues add the forming candle. Any other time that was not asked for is a wrong one.
+    const isForming = startMs >= asked.endMs && startMs === floorToTimeframe(exchangeNowMs, timeframe);
+    const isCredible = isForming || (startMs >= asked.startMs && startMs < asked.endMs);
+    return isCredible ? { startMs, endMs: startMs + lengthMs } : proven;
   });
+}
+
+/** Up to where an absence may be believed at all: what is not over, or has nothing after it yet, may still come. */
+function believableEnd(gated: GateResult, context: PageContext): number {
+  const closedEndMs = floorToTimeframe(context.exchangeNowMs, context.timeframe);
+  if (!context.isActive) return closedEndMs;
+  const lastOfPageMs = gated.candles.at(-1)?.openTimeMs ?? -Infinity;
+  return Math.min(Math.max(context.latestSeenMs, lastOfPageMs), closedEndMs);
 }
 
 function rulesOf(gated: GateResult): string {
   return [...new Set(gated.rejected.map((rejection) => rejection.rule))].join(", ");
 }
 
-function judgeAbsence(range: TimeRange, request: string, context: PageContext): (VoidClaim | MissingRange)[] {
-  const { nowMs, voidConfirmAfterMs } = context;
-  const believable = context.isActive
-    ? { startMs: -Infinity, endMs: context.latestSeenMs }
-    : { startMs: -Infinity, endMs: Infinity };
-  const askedBefore = context.openGaps.filter(
-    (gap) =>
-      gap.reason === "absent" &&
-      gap.lastAskedMs !== undefined &&
-      gap.lastAskedMs <= nowMs - voidConfirmAfterMs,
-  );
-  const claims = askedBefore.flatMap((gap) =>
-    intersectRanges(intersectRanges([range], [gap]), [believable]).map((part): VoidClaim => ({
-      ...part,
-      proof: {
-        asked: [
-          { atMs: gap.lastAskedMs ?? gap.foundMs, request: gap.detail },
-          { atMs: nowMs, request },
-        ],
-      },
-    })),
-  );
+function judgeAbsence(
+  range: TimeRange,
+  { request, believedToMs }: { request: string; believedToMs: number },
+  context: PageContext,
+): (VoidClaim | MissingRange)[] {
+  const { nowMs, openGaps, voidConfirmAfterMs } = context;
+  const claims: VoidClaim[] = [];
+  let unclaimed = intersectRanges([range], [{ startMs: -Infinity, endMs: believedToMs }]);
+  for (const gap of openGaps) {
+    const { lastAskedMs } = gap;
+    if (!overlaps(gap, range) || gap.reason !== "absent" || lastAskedMs === undefined) continue;
+    if (lastAskedMs > nowMs - voidConfirmAfterMs) continue;
+    const proof = {
+      asked: [
+        { atMs: lastAskedMs, request: gap.detail },
+        { atMs: nowMs, request },
+      ],
+    };
+    for (const part of intersectRanges(unclaimed, [gap])) claims.push({ ...part, proof });
+    unclaimed = subtractRanges(unclaimed, [gap]);
+  }
   const stillMissing = subtractRanges([range], claims).map((part): MissingRange => ({
     ...part,
     reason: "absent",
@@ -113,13 +128,15 @@ function judgeAbsence(range: TimeRange, request: string, context: PageContext): 
   return [...claims, ...stillMissing];
 }
 
+function overlaps(a: TimeRange, b: TimeRange): boolean {
+  return a.startMs < b.endMs && a.endMs > b.startMs;
+}
+
 /** The first repeat comes after the configured delay, later ones ever more seldom. */
 function nextAskMs(range: TimeRange, context: PageContext): number {
   const askedBefore = Math.max(
     0,
-    ...context.openGaps
-      .filter((gap) => gap.startMs < range.endMs && gap.endMs > range.startMs)
-      .map((gap) => gap.asked),
+    ...context.openGaps.filter((gap) => overlaps(gap, range)).map((gap) => gap.asked),
   );
   return (
     context.nowMs +

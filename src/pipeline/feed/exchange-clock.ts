@@ -5,8 +5,11 @@ import { formatDuration } from "../../core/duration.js";
 import type { Log } from "../../core/log.js";
 import type { Exchange } from "../../exchanges/exchange.js";
 
-/** The offset is measured again after this long. */
-const MEASURE_EVERY_MS = 600_000;
+/**
+ * The offset is measured again after this long: in every cycle of a minute, since a machine's clock that is set right
+ * makes the last measurement as wrong as the clock was.
+ */
+const MEASURE_EVERY_MS = 30_000;
 /** Beyond this the machine's clock is worth a word. */
 const SKEW_WARN_MS = 1_000;
 
@@ -35,7 +38,9 @@ export class ExchangeClock {
 
   /** Measures the offset unless it was measured a short while ago. Throws what the exchange throws. */
   async keepMeasured(signal: AbortSignal): Promise<void> {
-    if (this.#clock.nowMs() - this.#measuredMs < MEASURE_EVERY_MS) return;
+    const sinceMs = this.#clock.nowMs() - this.#measuredMs;
+    // Below zero when our clock was set back.
+    if (sinceMs >= 0 && sinceMs < MEASURE_EVERY_MS) return;
     const sentMs = this.#clock.nowMs();
     const serverMs = await this.#exchange.fetchServerTime(signal);
     const receivedMs = this.#clock.nowMs();

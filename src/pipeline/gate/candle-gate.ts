@@ -1,5 +1,6 @@
 // The gate for candles: one pass over a page, each field read once. What is impossible is refused with a named rule and
 // kept; nothing is corrected, nothing dropped.
+import { inspect } from "node:util";
 import type { Candle, CandleCandidate } from "../../core/model/candle.js";
 import type { Rejection } from "../../core/model/candle-batch.js";
 import { compareDecimals, isNegative, isPositive, parseDecimal, type Decimal } from "../../core/decimal.js";
@@ -43,8 +44,8 @@ interface Verdict {
 /**
  * Checks a page of candidates in the order the source gave them.
  *
- * A row repeated unchanged is refused once and kept once. Two rows for one open time that differ are both refused: there
- * is no telling which is right, so the minute stays missing and is asked for again.
+ * A row repeated unchanged is refused once and kept once. Two rows for one open time that differ are both refused,
+ * wherever they stand: there is no telling which is right, so the minute stays missing and is asked for again.
  */
 export function checkCandles(candidates: readonly CandleCandidate[], context: GateContext): GateResult {
   const candles: Candle[] = [];
@@ -52,39 +53,47 @@ export function checkCandles(candidates: readonly CandleCandidate[], context: Ga
   const raws: unknown[] = [];
   let lastOpenTimeMs = -Infinity;
   for (const candidate of candidates) {
-    const checked = checkCandle(candidate, context, lastOpenTimeMs);
+    const checked = checkCandle(candidate, context);
     if (isVerdict(checked)) {
       rejected.push(toRejection(checked, candidate.openTimeMs, candidate.raw));
       continue;
     }
-    const previous = candles.at(-1);
-    if (previous?.openTimeMs === checked.openTimeMs || lastOpenTimeMs === checked.openTimeMs) {
-      const isSame =
-        previous !== undefined &&
-        previous.openTimeMs === checked.openTimeMs &&
-        isSameCandle(previous, checked);
-      const detail = `${formatTime(checked.openTimeMs)} stands in the page twice, ${isSame ? "unchanged" : "with different values: neither is believed"}`;
-      if (!isSame && previous?.openTimeMs === checked.openTimeMs) {
-        candles.pop();
-        rejected.push(toRejection({ rule: "candle.duplicate", detail }, checked.openTimeMs, raws.pop()));
-      }
-      rejected.push(toRejection({ rule: "candle.duplicate", detail }, checked.openTimeMs, candidate.raw));
+    const { openTimeMs } = checked;
+    if (openTimeMs > lastOpenTimeMs) {
+      lastOpenTimeMs = openTimeMs;
+      candles.push(checked);
+      raws.push(candidate.raw);
       continue;
     }
-    lastOpenTimeMs = checked.openTimeMs;
-    candles.push(checked);
-    raws.push(candidate.raw);
+    const at = indexOfTime(candles, openTimeMs);
+    const earlier = candles[at];
+    const isSame = earlier !== undefined && isSameCandle(earlier, checked);
+    const duplicate = duplicateOf(openTimeMs, isSame);
+    if (earlier !== undefined && !isSame) {
+      candles.splice(at, 1);
+      rejected.push(toRejection(duplicate, openTimeMs, raws.splice(at, 1)[0]));
+    }
+    const verdict = openTimeMs === lastOpenTimeMs ? duplicate : outOfOrder(openTimeMs, lastOpenTimeMs);
+    rejected.push(toRejection(verdict, openTimeMs, candidate.raw));
   }
   return { candles, rejected };
 }
 
-function checkCandle(
-  candidate: CandleCandidate,
-  context: GateContext,
-  lastOpenTimeMs: number,
-): Candle | Verdict {
+/** Where the candle of this open time stands among ascending ones; -1 when there is none. */
+function indexOfTime(candles: readonly Candle[], openTimeMs: number): number {
+  let from = 0;
+  let to = candles.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((candles[middle]?.openTimeMs ?? Infinity) < openTimeMs) from = middle + 1;
+    else to = middle;
+  }
+  return candles[from]?.openTimeMs === openTimeMs ? from : -1;
+}
+
+function checkCandle(candidate: CandleCandidate, context: GateContext): Candle | Verdict {
   const { openTimeMs } = candidate;
-  if (openTimeMs === undefined) return malformed("open time", "epoch milliseconds");
+  if (!isTime(openTimeMs)) return malformed("open time", "epoch milliseconds");
   if (candidate.open === undefined) return malformed("open", "decimal text");
   if (candidate.high === undefined) return malformed("high", "decimal text");
   if (candidate.low === undefined) return malformed("low", "decimal text");
@@ -102,12 +111,6 @@ function checkCandle(
     return {
       rule: "candle.not_closed",
       detail: `it opens at ${showTime(openTimeMs)} and the exchange's clock says ${showTime(context.exchangeNowMs)}`,
-    };
-  }
-  if (openTimeMs < lastOpenTimeMs) {
-    return {
-      rule: "candle.out_of_order",
-      detail: `${showTime(openTimeMs)} comes after ${showTime(lastOpenTimeMs)}`,
     };
   }
 
@@ -144,6 +147,11 @@ function checkCandle(
   return { kind: "candle", openTimeMs, open, high, low, close, volume, quoteVolume, tradeCount };
 }
 
+/** Infinity lies on every grid, and a negative year in no database. */
+function isTime(openTimeMs: number | undefined): openTimeMs is number {
+  return openTimeMs !== undefined && Number.isSafeInteger(openTimeMs) && openTimeMs >= 0;
+}
+
 function isVerdict(checked: Candle | Verdict): checked is Verdict {
   return "rule" in checked;
 }
@@ -164,6 +172,16 @@ function isSameCandle(a: Candle, b: Candle): boolean {
   );
 }
 
+function duplicateOf(openTimeMs: number, isSame: boolean): Verdict {
+  const how = isSame ? "unchanged" : "with different values: neither is believed";
+  return { rule: "candle.duplicate", detail: `${formatTime(openTimeMs)} stands in the page twice, ${how}` };
+}
+
+function outOfOrder(openTimeMs: number, lastOpenTimeMs: number): Verdict {
+  const detail = `${formatTime(openTimeMs)} comes after ${formatTime(lastOpenTimeMs)}`;
+  return { rule: "candle.out_of_order", detail };
+}
+
 function malformed(field: string, expected: string): Verdict {
   return { rule: "candle.malformed", detail: `${field} is missing or not ${expected}` };
 }
@@ -181,10 +199,15 @@ function showTime(timeMs: number): string {
 }
 
 function toRejection({ rule, detail }: Verdict, openTimeMs: number | undefined, raw: unknown): Rejection {
-  return {
-    rule,
-    detail,
-    openTimeMs,
-    raw: typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "undefined"),
-  };
+  return { rule, detail, openTimeMs: isTime(openTimeMs) ? openTimeMs : undefined, raw: textOf(raw) };
+}
+
+function textOf(raw: unknown): string {
+  if (typeof raw === "string") return raw;
+  try {
+    return JSON.stringify(raw) ?? "undefined";
+  } catch {
+    // Not from JSON, then: a record that cannot be written must not stop the page it stands in.
+    return inspect(raw);
+  }
 }

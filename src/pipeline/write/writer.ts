@@ -4,8 +4,7 @@ import type { Clock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import { describeError, TickwellError } from "../../core/fault.js";
 import type { Log } from "../../core/log.js";
-import type { CommitResult } from "../../store/candle-commit.js";
-import type { Store } from "../../store/store.js";
+import type { CommitResult, Store } from "../../store/store.js";
 import type { Stage, StagedBatch } from "../stage/stage.js";
 
 export interface WriterOptions {
