@@ -1,9 +1,12 @@
 // The configuration as commands need it: whole where there is one, the defaults where a command can do without.
+import { closest } from "fastest-levenshtein";
 import { existsSync } from "node:fs";
 import type { MarketName } from "../core/model/market.js";
 import type { Store } from "../store/store.js";
 import { openStore } from "../store/open-store.js";
 import { systemClock } from "../core/clock.js";
+import { EXCHANGES, isExchangeName } from "../exchanges/registry.js";
+import { usageError } from "./arguments.js";
 import type { CommandContext, GlobalOptions } from "./command-context.js";
 import { loadConfig } from "./config-file.js";
 import { resolveCollector } from "./config-resolve.js";
@@ -18,12 +21,20 @@ export async function loadSettings(options: GlobalOptions): Promise<TickwellConf
   return loadConfig(existsSync(DEFAULT_CONFIG_PATH) ? DEFAULT_CONFIG_PATH : []);
 }
 
-/** The collector that names this market, or else this exchange; the defaults if the config knows neither. */
+/**
+ * The collector that names this market, or else this exchange; the defaults if the config knows neither.
+ * @throws TickwellError `config` for an exchange there is no adapter for
+ */
 export function collectorFor(
   { collectors }: TickwellConfig,
   { exchange, symbol }: MarketName,
 ): CollectorConfig {
   const ofExchange = collectors.filter((collector) => collector.exchange.name === exchange);
+  if (!isExchangeName(exchange)) {
+    throw usageError(
+      `market: found exchange "${exchange}", did you mean ${closest(exchange, EXCHANGES)}? Known: ${EXCHANGES.join(" ")}`,
+    );
+  }
   return (
     ofExchange.find((collector) => collector.symbols.some((each) => each.symbol === symbol)) ??
     ofExchange[0] ??

@@ -1,6 +1,7 @@
 // Stage and writer running together: what feeds hand batches to. One a process; all collectors share it.
 import type { Clock } from "../core/clock.js";
 import type { Log } from "../core/log.js";
+import { onAbort } from "../core/net/abort.js";
 import type { CommitResult, Store } from "../store/store.js";
 import { MemoryStage } from "./stage/memory-stage.js";
 import type { Stage, StagedBatch } from "./stage/stage.js";
@@ -16,7 +17,7 @@ export interface PipelineOptions {
 }
 
 /** Beyond this many rows a COPY gains nothing more, and a transaction only gets slower to repeat. */
-const BATCH_ROWS_MAX = 20_000;
+const BATCH_ROWS_MAX = 10_000;
 /** Long enough for pages that arrive together to share a commit, too short for a person to notice. */
 const BATCH_AGE_MS = 100;
 
@@ -51,12 +52,13 @@ export class Pipeline {
    */
   async close(signal?: AbortSignal): Promise<void> {
     this.stage.end();
-    const stop = (): void => this.#stopNow.abort(signal?.reason);
-    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted) this.#stopNow.abort(signal.reason);
+    const stopListening =
+      signal && !signal.aborted ? onAbort(signal, (reason) => this.#stopNow.abort(reason)) : undefined;
     try {
       await this.#writing;
     } finally {
-      signal?.removeEventListener("abort", stop);
+      stopListening?.();
     }
   }
 }

@@ -32,17 +32,38 @@ export function applyClaims(onRecord: readonly CoverageRange[], claims: Claims):
 
   const next: CoverageRange[] = [];
   for (const range of onRecord) {
-    const rest = isReplacedBy(range) ? subtractRanges([range], covered) : [range];
+    const rest = isReplacedBy(range) ? subtractRanges([range], overlapping(covered, range)) : [range];
     for (const part of rest) next.push({ ...part, evidence: range.evidence, proof: range.proof });
   }
-  const addition = (range: TimeRange): TimeRange[] => subtractRanges([range], next);
-  for (const range of covered.flatMap(addition))
+  for (const range of subtractRanges(covered, next))
     next.push({ ...range, evidence: claims.evidence, proof: undefined });
+  const taken = mergeRanges(next);
+  const claimed: TimeRange[] = [];
   for (const claim of claims.voids) {
-    for (const range of addition(claim))
+    const known = [...overlapping(taken, claim), ...claimed.filter((range) => overlap(range, claim))];
+    for (const range of subtractRanges([claim], known))
       next.push({ ...range, evidence: "exchange_void", proof: claim.proof });
+    claimed.push(claim);
   }
   return joinNeighbours(next);
+}
+
+/** Those of `merged`, as mergeRanges gives them, that overlap `range`; found by halving, for both may be thousands. */
+function overlapping(merged: readonly TimeRange[], range: TimeRange): TimeRange[] {
+  let from = 0;
+  let to = merged.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((merged[middle]?.endMs ?? Infinity) <= range.startMs) from = middle + 1;
+    else to = middle;
+  }
+  let end = from;
+  while ((merged[end]?.startMs ?? Infinity) < range.endMs) end++;
+  return merged.slice(from, end);
+}
+
+function overlap(a: TimeRange, b: TimeRange): boolean {
+  return a.startMs < b.endMs && a.endMs > b.startMs;
 }
 
 function joinNeighbours(ranges: readonly CoverageRange[]): CoverageRange[] {

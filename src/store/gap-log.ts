@@ -2,7 +2,7 @@
 // expectation and its coverage; this says why they are there and when to ask again.
 import type { ClientBase } from "pg";
 import type { GapReason, MissingRange } from "../core/model/candle-batch.js";
-import { subtractRanges, type TimeRange } from "../core/range.js";
+import { subtractRanges } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { timeframeMs, type Timeframe } from "../core/timeframe.js";
 import type { OpenGap } from "./store.js";

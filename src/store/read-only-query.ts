@@ -1,6 +1,6 @@
-// One read-only statement of the user's. Safe by PostgreSQL's own means, not by looking at the text: the extended
-// protocol takes a single statement, the transaction is read-only, and a superuser session first becomes a role that may
-// only read (a read-only transaction alone would still let a superuser COPY to a program).
+// One read-only statement of the user's, by PostgreSQL's own means: the extended protocol takes a single statement, the
+// transaction is read-only, a superuser session first becomes a role that may only read, and PREPARE takes nothing but
+// queries. Without the last, a DO block would take the superuser's role back and COPY to a program.
 import type { PoolClient, QueryArrayConfig, QueryArrayResult } from "pg";
 import { TickwellError } from "../core/fault.js";
 import { errorCode } from "./database-error.js";
@@ -19,6 +19,11 @@ const OID = {
 } as const;
 /** The SQLSTATE classes that are the statement's own fault: syntax, names, types, values, rights, read-only. */
 const STATEMENT_FAULT = /^(42|22|25006|0A|21|2201|P0)/;
+const SYNTAX_ERROR = "42601";
+
+const PREPARE = "PREPARE tickwell_query AS\n";
+/** PREPARE does not take these two; what begins so cannot be anything else, and cannot change anything. */
+const TELLS_ONLY = /^\s*(EXPLAIN|SHOW)\b/i;
 
 /**
  * Runs one statement.
@@ -30,29 +35,33 @@ export async function queryReadOnly(client: PoolClient, sql: string): Promise<Qu
     await client.query(
       `SELECT CASE WHEN rolsuper THEN set_config('role', 'pg_read_all_data', true) END FROM pg_roles WHERE rolname = current_user`,
     );
-    const statement: QueryArrayConfig & { queryMode: "extended" } = {
-      text: sql,
-      rowMode: "array",
-      queryMode: "extended",
-      types: { getTypeParser: parserOf },
-    };
-    const result = await client.query<unknown[]>(statement);
-    return toResult(result);
+    if (TELLS_ONLY.test(sql)) return await run(client, sql);
+    await run(client, PREPARE + sql);
+    return await run(client, "EXECUTE tickwell_query");
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined || !STATEMENT_FAULT.test(code)) throw error;
     throw new TickwellError(
       { kind: "bad_request", code },
-      `the query was refused: ${describeMistake(error, sql)}`,
+      `the query was refused: ${describeMistake(error, sql)}${code === SYNTAX_ERROR ? "; what can be run is SELECT, WITH, VALUES, TABLE, EXPLAIN and SHOW" : ""}`,
       { cause: error },
     );
   } finally {
     // Fails when the connection is gone, which the statement's own error has said already.
     await client.query("ROLLBACK").catch(() => undefined);
+    // The session is used again: neither the prepared statement nor a session's advisory lock may stay in it.
+    await client.query("DISCARD ALL").catch(() => undefined);
   }
 }
 
-function toResult(result: QueryArrayResult<unknown[]>): QueryResult {
+async function run(client: PoolClient, text: string): Promise<QueryResult> {
+  const statement: QueryArrayConfig & { queryMode: "extended" } = {
+    text,
+    rowMode: "array",
+    queryMode: "extended",
+    types: { getTypeParser: parserOf },
+  };
+  const result: QueryArrayResult<unknown[]> = await client.query<unknown[]>(statement);
   return { columns: result.fields.map((field) => field.name), rows: result.rows };
 }
 
@@ -85,7 +94,8 @@ function isoTime(text: string): string {
 
 function describeMistake(error: unknown, sql: string): string {
   if (!(error instanceof Error)) return String(error);
-  const position = "position" in error ? Number(error.position) : NaN;
+  const offset = TELLS_ONLY.test(sql) ? 0 : PREPARE.length;
+  const position = "position" in error ? Number(error.position) - offset : NaN;
   const hint = "hint" in error && typeof error.hint === "string" ? ` (${error.hint})` : "";
   if (!Number.isInteger(position)) return error.message + hint;
   const before = sql.slice(0, position - 1);

@@ -2,7 +2,7 @@
 // embedded or external.
 import type { BanMemory } from "../core/net/ban-memory.js";
 import type { CandleBatch, GapReason } from "../core/model/candle-batch.js";
-import type { MarketInfo, MarketType } from "../core/model/market.js";
+import type { MarketInfo } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import type { Timeframe } from "../core/timeframe.js";
 

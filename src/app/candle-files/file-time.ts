@@ -4,8 +4,6 @@ import { parseTime } from "../../core/time.js";
 
 /** No market is older than Bitcoin's first block: an earlier time is a mistake, and would open a gap of decades. */
 const EARLIEST_MS = Date.UTC(2009, 0, 3);
-/** What is left below a millisecond: enough that the time is on no grid, and the gate says so. */
-const OFF_GRID_MS = 0.5;
 
 /** How far the point of an epoch number moves to give milliseconds, by the number's magnitude. */
 const EPOCH_UNITS = [
@@ -16,8 +14,8 @@ const EPOCH_UNITS = [
 ] as const;
 
 /**
- * Epoch milliseconds of a file's time; without a zone it is UTC. A remainder below a millisecond is not dropped: the
- * result then lies half a millisecond off.
+ * Epoch milliseconds of a file's time; without a zone it is UTC. A remainder below a millisecond keeps
+ * the result off every timeframe's grid, so that the gate sees it.
  * @returns undefined when the text is no time, or one before 2009
  */
 export function parseFileTime(text: string): number | undefined {
@@ -33,11 +31,16 @@ function parseEpoch(text: string): number | undefined {
   const digits = integer + fraction.padEnd(Math.max(shift, 0), "0");
   const point = integer.length + shift;
   const wholeMs = Number(digits.slice(0, point));
-  return /[1-9]/.test(digits.slice(point)) ? wholeMs + OFF_GRID_MS : wholeMs;
+  return /[1-9]/.test(digits.slice(point)) ? offGrid(wholeMs) : wholeMs;
 }
 
 function parseIso(text: string): number | undefined {
   const timeMs = parseTime(text.replace(/ ?UTC$/, "Z").replace(/ (?=(Z|[+-]\d{2}:?\d{2})$)/, ""));
   if (timeMs === undefined) return undefined;
-  return /\.\d{3}\d*[1-9]/.test(text) ? timeMs + OFF_GRID_MS : timeMs;
+  return /\.\d{3}\d*[1-9]/.test(text) ? offGrid(timeMs) : timeMs;
+}
+
+/** Grids lie on whole minutes: what is no whole second is off them as it is, and a whole second is after this. */
+function offGrid(timeMs: number): number {
+  return timeMs % 1_000 === 0 ? timeMs + 1 : timeMs;
 }

@@ -34,16 +34,16 @@ export async function writeOutputFile(
   const handle = await openPartial(path, partial);
   let bytes = 0;
   try {
-    const count = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of chunks) {
+        // Unlike write(), this goes on until all of it is written.
+        await handle.writeFile(chunk);
         bytes += chunk.length;
-        yield chunk;
       }
     };
     const source = Readable.from(texts, { objectMode: false });
-    const file = handle.createWriteStream({ autoClose: false });
-    if (path.endsWith(".gz")) await pipeline(source, createGzip(), count, file, { signal });
-    else await pipeline(source, count, file, { signal });
+    if (path.endsWith(".gz")) await pipeline(source, createGzip(), write, { signal });
+    else await pipeline(source, write, { signal });
     await handle.sync();
     await handle.close();
     await rename(partial, target);

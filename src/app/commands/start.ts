@@ -41,9 +41,10 @@ export function addStartCommand(program: Command, context: CommandContext): void
       }
       refuseUnavailable(settings);
       const limits = durationMs === undefined ? [] : [AbortSignal.timeout(durationMs)];
-      const signal = AbortSignal.any([context.signal, ...limits]);
+      const failed = new AbortController();
+      const signal = AbortSignal.any([context.signal, failed.signal, ...limits]);
       await withStore(context, options, { url: settings.instance.storage.url, role: "owner" }, (store) =>
-        new StartCommand({ store, settings, options, context, signal }).run(),
+        new StartCommand({ store, settings, options, context, signal, failed }).run(),
       );
     });
 }
@@ -54,6 +55,8 @@ class StartCommand {
   readonly #options: StartOptions;
   readonly #context: CommandContext;
   readonly #signal: AbortSignal;
+  /** Aborted when one collector cannot go on: all of them stop, and the process ends with its error. */
+  readonly #failed: AbortController;
   readonly #pipeline: Pipeline;
   /** One venue a host, however many collectors ask it: rate limits are counted by address. */
   readonly #exchanges = new Map<string, Exchange>();
@@ -64,12 +67,14 @@ class StartCommand {
     options: StartOptions;
     context: CommandContext;
     signal: AbortSignal;
+    failed: AbortController;
   }) {
     this.#store = parts.store;
     this.#settings = parts.settings;
     this.#options = parts.options;
     this.#context = parts.context;
     this.#signal = parts.signal;
+    this.#failed = parts.failed;
     const { log } = parts.context;
     this.#pipeline = new Pipeline({
       store: parts.store,
@@ -89,7 +94,18 @@ class StartCommand {
     const { log } = this.#context;
     const collectors = this.#settings.collectors.map((config) => this.#collector(config));
     try {
-      await Promise.all(collectors.map((collector) => this.#runCollector(collector)));
+      const running = collectors.map((collector) => this.#runCollector(collector));
+      const errors: unknown[] = [];
+      for (const each of running) {
+        each.catch((error: unknown) => {
+          errors.push(error);
+          // What runs for good stops together; what runs once may come to its own end.
+          if (!this.#options.once) this.#failed.abort(error);
+        });
+      }
+      await Promise.allSettled(running);
+      // The one that failed first; what the others say may only be that they were stopped.
+      if (errors.length > 0) throw errors[0];
     } finally {
       await Promise.all([...this.#exchanges.values()].map((exchange) => exchange.close()));
       await this.#pipeline.close();

@@ -1,7 +1,7 @@
 // Fetches ranges of candles from a venue and hands each page, checked, to the stage. Windows of one page each are asked
 // for side by side; a stretch where the venue has nothing (before a listing, a long outage) is jumped over.
 import type { Clock } from "../../core/clock.js";
-import { classifyError, describeError, type Fault } from "../../core/fault.js";
+import { classifyError, describeError, TickwellError, type Fault } from "../../core/fault.js";
 import type { CandleBatch } from "../../core/model/candle-batch.js";
 import { timeframeMs } from "../../core/timeframe.js";
 import type { TimeRange } from "../../core/range.js";
@@ -139,9 +139,12 @@ class FeedRun {
     const { endMs } = this.#request.range;
     try {
       while (this.#cursorMs < endMs && !this.#isStretchEmpty && !stop.signal.aborted) {
-        const startMs = this.#cursorMs;
-        this.#cursorMs = Math.min(startMs + windowMs, endMs);
-        await this.#fetchWindow({ startMs, endMs: this.#cursorMs });
+        let startMs = this.#cursorMs;
+        const windowEndMs = Math.min(startMs + windowMs, endMs);
+        this.#cursorMs = windowEndMs;
+        // A row sent twice can push another one over the page's limit: the answer then ends before the window does.
+        while (startMs < windowEndMs && !stop.signal.aborted)
+          startMs = await this.#fetchWindow({ startMs, endMs: windowEndMs });
       }
     } catch (error) {
       stop.abort();
@@ -168,8 +171,12 @@ class FeedRun {
     } catch (error) {
       return this.#recordFailure(range, error);
     }
-    const last = page.candidates.at(-1)?.openTimeMs;
-    if (last !== undefined && last < exchangeNowMs()) this.#latestSeenMs = Math.max(this.#latestSeenMs, last);
+    if (page.provenToMs <= range.startMs) {
+      throw new TickwellError(
+        { kind: "internal" },
+        `${exchange.id}: the answer to ${page.request} speaks for nothing: provenToMs ${page.provenToMs}, expected more than ${range.startMs}; the venue's adapter breaks its contract`,
+      );
+    }
     if (page.candidates.length === 0) this.#isStretchEmpty = true;
     const batch = readPage(page, {
       marketId: market.id,
@@ -182,10 +189,11 @@ class FeedRun {
       isActive: market.isActive,
       voidConfirmAfterMs,
     });
+    this.#latestSeenMs = Math.max(this.#latestSeenMs, batch.candles.at(-1)?.openTimeMs ?? -Infinity);
     this.#pages++;
     this.#candles += batch.candles.length;
     this.#rejected += batch.rejected.length;
-    this.#lastSequence = Math.max(this.#lastSequence, await this.#options.stage.append(batch, this.#signal));
+    await this.#handOn(batch);
     this.#onPage(batch, page);
     return page.provenToMs;
   }
@@ -196,38 +204,39 @@ class FeedRun {
    */
   async #recordFailure(range: TimeRange, error: unknown): Promise<number> {
     this.#signal.throwIfAborted();
-    const { stage, clock } = this.#options;
+    const { clock } = this.#options;
     const { market, timeframe, range: whole } = this.#request;
     const fault = classifyError(error);
     const isWindowAlone = fault.kind === "malformed_payload" || fault.kind === "exchange";
     const windowEndMs = Math.min(range.startMs + this.#pageRows() * timeframeMs(timeframe), range.endMs);
     const failed = { startMs: range.startMs, endMs: isWindowAlone ? windowEndMs : whole.endMs };
     const nowMs = clock.nowMs();
-    const sequence = await stage.append(
-      {
-        marketId: market.id,
-        timeframe,
-        source: "rest",
-        evidence: "rest_page",
-        candles: [],
-        voids: [],
-        missing: [
-          {
-            ...failed,
-            reason: "fetch_failed",
-            detail: describeError(error),
-            nextAskMs: askAgainMs(fault, nowMs),
-          },
-        ],
-        rejected: [],
-        receivedMs: nowMs,
-      },
-      this.#signal,
-    );
-    this.#lastSequence = Math.max(this.#lastSequence, sequence);
+    await this.#handOn({
+      marketId: market.id,
+      timeframe,
+      source: "rest",
+      evidence: "rest_page",
+      candles: [],
+      voids: [],
+      missing: [
+        {
+          ...failed,
+          reason: "fetch_failed",
+          detail: describeError(error),
+          nextAskMs: askAgainMs(fault, nowMs),
+        },
+      ],
+      rejected: [],
+      receivedMs: nowMs,
+    });
     if (!isWindowAlone) throw error;
     this.#failures.push({ range: failed, error });
     return windowEndMs;
+  }
+
+  async #handOn(batch: CandleBatch): Promise<void> {
+    const sequence = await this.#options.stage.append(batch, this.#signal);
+    this.#lastSequence = Math.max(this.#lastSequence, sequence);
   }
 
   #pageRows(): number {

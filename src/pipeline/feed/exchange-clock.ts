@@ -12,6 +12,8 @@ import type { Exchange } from "../../exchanges/exchange.js";
 const MEASURE_EVERY_MS = 30_000;
 /** Beyond this the machine's clock is worth a word. */
 const SKEW_WARN_MS = 1_000;
+/** A wrong clock that nobody sets is mentioned again after this long, not at every measurement. */
+const SKEW_REMIND_MS = 600_000;
 
 export class ExchangeClock {
   readonly #exchange: Exchange;
@@ -19,6 +21,7 @@ export class ExchangeClock {
   readonly #log: Log;
   #offsetMs = 0;
   #measuredMs = -Infinity;
+  #warnedMs = -Infinity;
 
   constructor({ exchange, clock, log }: { exchange: Exchange; clock: Clock; log: Log }) {
     this.#exchange = exchange;
@@ -47,7 +50,9 @@ export class ExchangeClock {
     // The answer was made somewhere between the two; half the round trip is the error this may have.
     this.#offsetMs = serverMs - (sentMs + receivedMs) / 2;
     this.#measuredMs = receivedMs;
-    if (Math.abs(this.#offsetMs) <= SKEW_WARN_MS) return;
+    if (Math.abs(this.#offsetMs) <= SKEW_WARN_MS || Math.abs(receivedMs - this.#warnedMs) < SKEW_REMIND_MS)
+      return;
+    this.#warnedMs = receivedMs;
     const direction = this.#offsetMs > 0 ? "behind" : "ahead of";
     this.#log.warn(
       `this machine's clock is ${formatDuration(Math.abs(this.#offsetMs))} ${direction} that of ${this.#exchange.id}: candles are judged by the exchange's; set the clock (NTP)`,

@@ -1,22 +1,33 @@
 // The stage within this process: a queue bounded by rows. What it holds is lost with the process and fetched again,
 // because coverage was never claimed for it.
 import type { Clock } from "../../core/clock.js";
+import { TickwellError } from "../../core/fault.js";
 import type { CandleBatch } from "../../core/model/candle-batch.js";
 import { SignalEvent } from "../../core/signal-event.js";
 import type { ReadLimits, Stage, StagedBatch } from "./stage.js";
 
 export interface MemoryStageOptions {
-  /** Candles held at most, unacknowledged ones included; an appender waits beyond that. */
+  /** Rows held at most, unacknowledged ones included; an appender waits beyond that. */
   readonly rowsMax: number;
   readonly clock: Clock;
+}
+
+interface Held {
+  readonly staged: StagedBatch;
+  readonly rows: number;
+  readonly appendedMs: number;
 }
 
 export class MemoryStage implements Stage {
   readonly #rowsMax: number;
   readonly #clock: Clock;
-  readonly #queue: StagedBatch[] = [];
-  readonly #unacked: StagedBatch[] = [];
   readonly #changed = new SignalEvent();
+  /** Appenders that wait for room, first come first: a small batch must not keep passing a large one. */
+  readonly #line = new Set<object>();
+  readonly #queue: Held[] = [];
+  #unacked: Held[] = [];
+  #rowsQueued = 0;
+  /** Queued and unacknowledged. */
   #rowsHeld = 0;
   #appended = 0;
   #acked = 0;
@@ -28,40 +39,48 @@ export class MemoryStage implements Stage {
   }
 
   async append(batch: CandleBatch, signal: AbortSignal): Promise<number> {
-    // A batch larger than the whole stage may pass when it is alone.
-    while (this.#rowsHeld > 0 && this.#rowsHeld + batch.candles.length > this.#rowsMax)
-      await this.#changed.wait(signal);
+    const rows = rowsOf(batch);
+    if (this.#line.size > 0 || this.#isFullFor(rows)) {
+      const place = {};
+      this.#line.add(place);
+      // A reader that collects must not go on waiting for what cannot come.
+      this.#changed.notify();
+      try {
+        while (!this.#isEnded && (firstOf(this.#line) !== place || this.#isFullFor(rows)))
+          await this.#changed.wait(signal);
+      } finally {
+        this.#line.delete(place);
+        this.#changed.notify();
+      }
+    }
     signal.throwIfAborted();
+    if (this.#isEnded) {
+      throw new TickwellError(
+        { kind: "stage" },
+        `the stage has ended: ${batch.candles.length} candles came too late to be stored; the next run fetches them again`,
+      );
+    }
     const sequence = ++this.#appended;
-    this.#rowsHeld += batch.candles.length;
-    this.#queue.push({ sequence, batch });
+    this.#queue.push({ staged: { sequence, batch }, rows, appendedMs: this.#clock.nowMs() });
+    this.#rowsQueued += rows;
+    this.#rowsHeld += rows;
     this.#changed.notify();
     return sequence;
   }
 
   async read({ rowsMax, ageMs }: ReadLimits, signal: AbortSignal): Promise<readonly StagedBatch[]> {
+    signal.throwIfAborted();
     while (this.#queue.length === 0 && !this.#isEnded) await this.#changed.wait(signal);
-    if (this.#rowsQueued() < rowsMax && !this.#isEnded) await this.#waitForMore(rowsMax, ageMs, signal);
-    const taken: StagedBatch[] = [];
-    let rows = 0;
-    for (
-      let next = this.#queue[0];
-      next && (rows === 0 || rows + next.batch.candles.length <= rowsMax);
-      next = this.#queue[0]
-    ) {
-      this.#queue.shift();
-      taken.push(next);
-      rows += next.batch.candles.length;
-    }
-    this.#unacked.push(...taken);
-    return taken;
+    await this.#waitForMore(rowsMax, ageMs, signal);
+    const taken = this.#take(rowsMax);
+    this.#unacked = this.#unacked.concat(taken);
+    return taken.map(({ staged }) => staged);
   }
 
   ack(sequence: number): void {
-    for (let next = this.#unacked[0]; next && next.sequence <= sequence; next = this.#unacked[0]) {
-      this.#unacked.shift();
-      this.#rowsHeld -= next.batch.candles.length;
-    }
+    const firstKept = this.#unacked.findIndex(({ staged }) => staged.sequence > sequence);
+    const settled = this.#unacked.splice(0, firstKept < 0 ? this.#unacked.length : firstKept);
+    for (const { rows } of settled) this.#rowsHeld -= rows;
     this.#acked = Math.max(this.#acked, sequence);
     this.#changed.notify();
   }
@@ -75,27 +94,52 @@ export class MemoryStage implements Stage {
     this.#changed.notify();
   }
 
-  #rowsQueued(): number {
-    return this.#queue.reduce((sum, { batch }) => sum + batch.candles.length, 0);
+  /** A batch larger than the whole stage may pass when it is alone. */
+  #isFullFor(rows: number): boolean {
+    return this.#rowsHeld > 0 && this.#rowsHeld + rows > this.#rowsMax;
   }
 
-  /** Until there are enough rows, the age is reached, or an appender is stuck because the stage is full. */
+  /** Until there are enough rows, the first batch has reached the age, or an appender is stuck because the stage is full. */
   async #waitForMore(rowsMax: number, ageMs: number, signal: AbortSignal): Promise<void> {
-    const deadline = new AbortController();
-    const isAged = this.#clock
-      .sleep(ageMs, AbortSignal.any([signal, deadline.signal]))
-      .catch(() => undefined);
-    const hasEnough = async (): Promise<void> => {
-      while (this.#rowsQueued() < rowsMax && this.#rowsHeld < this.#rowsMax / 2 && !this.#isEnded) {
-        await this.#changed.wait(AbortSignal.any([signal, deadline.signal]));
-      }
+    const hasEnough = (): boolean => this.#rowsQueued >= rowsMax || this.#line.size > 0 || this.#isEnded;
+    const oldestMs = this.#queue[0]?.appendedMs ?? 0;
+    const leftMs = Math.min(oldestMs + ageMs - this.#clock.nowMs(), ageMs);
+    if (hasEnough() || leftMs <= 0) return;
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    const isAged = this.#clock.sleep(leftMs, either).catch(() => undefined);
+    const collect = async (): Promise<void> => {
+      while (!hasEnough()) await this.#changed.wait(either);
     };
     try {
-      await Promise.race([isAged, hasEnough().catch(() => undefined)]);
+      await Promise.race([isAged, collect().catch(() => undefined)]);
       signal.throwIfAborted();
     } finally {
-      deadline.abort();
+      done.abort();
       await isAged;
     }
   }
+
+  /** From the front, what makes up to `rowsMax` rows; at least one batch. */
+  #take(rowsMax: number): Held[] {
+    let rows = 0;
+    let count = 0;
+    for (const held of this.#queue) {
+      if (count > 0 && rows + held.rows > rowsMax) break;
+      rows += held.rows;
+      count++;
+    }
+    this.#rowsQueued -= rows;
+    return this.#queue.splice(0, count);
+  }
+}
+
+function firstOf<T>(items: Iterable<T>): T | undefined {
+  for (const item of items) return item;
+  return undefined;
+}
+
+/** What a batch weighs. One of refused or missing rows alone takes memory too, and must not slip under the bound. */
+function rowsOf({ candles, rejected, voids, missing }: CandleBatch): number {
+  return Math.max(1, candles.length + rejected.length + voids.length + missing.length);
 }

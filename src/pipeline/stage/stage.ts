@@ -8,9 +8,9 @@ export interface StagedBatch {
 }
 
 export interface ReadLimits {
-  /** Stop collecting at this many candles. */
+  /** Stop collecting at this many rows: candles, and what stands in their place. */
   readonly rowsMax: number;
-  /** Stop collecting this long after the first batch, ms. */
+  /** Stop collecting this long after the first batch was appended, ms. */
   readonly ageMs: number;
 }
 
@@ -18,6 +18,7 @@ export interface Stage {
   /**
    * Adds a batch; waits while the stage is full, which is how back-pressure reaches the feeds.
    * @returns its sequence number
+   * @throws TickwellError `stage` after `end()`; the signal's reason
    */
   append(batch: CandleBatch, signal: AbortSignal): Promise<number>;
   /** Waits for the first batch, then takes what comes until a limit is reached. Empty only after `end()`. */

@@ -30,8 +30,8 @@ describe("parseFileTime", () => {
     "1704067200.0000001",
     "2024-01-01T00:00:00.000001Z",
     "2024-01-01 00:00:00.000000001",
-  ])("keeps %s off the millisecond, so that it is on no grid", (text) => {
-    expect(parseFileTime(text)).toBe(NEW_YEAR_MS + 0.5);
+  ])("keeps %s off the grid", (text) => {
+    expect(parseFileTime(text)).toBe(NEW_YEAR_MS + 1);
   });
 
   it.each([
@@ -48,6 +48,10 @@ describe("parseFileTime", () => {
     "1e400",
   ])("does not take %j for the time of a candle", (text) => {
     expect(parseFileTime(text)).toBeUndefined();
+  });
+
+  it("does not move a time onto the grid", () => {
+    expect(parseFileTime("1704067199999001")).toBe(NEW_YEAR_MS - 1);
   });
 
   it("keeps whole milliseconds of seconds with a fraction", () => {

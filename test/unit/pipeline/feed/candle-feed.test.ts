@@ -1,0 +1,323 @@
+import { describe, expect, it } from "vitest";
+import { TickwellError, type Fault } from "../../../../src/core/fault.js";
+import type { CandleBatch } from "../../../../src/core/model/candle-batch.js";
+import { CandleFeed, type FeedRequest } from "../../../../src/pipeline/feed/candle-feed.js";
+import type { StoredMarket } from "../../../../src/store/store.js";
+import { BTC_USDT, minuteMs } from "../../../support/candles.js";
+import { EagerClock } from "../../core/net/manual-clock.js";
+import { rowAt } from "../gate/candidates.js";
+import { ListStage, malformed, MapExchange, toMinute } from "./map-exchange.js";
+
+const NOW_MS = minuteMs(10_000_000);
+const MARKET: StoredMarket = { ...BTC_USDT, id: 5, exchange: "map", isSimulated: true };
+const never = new AbortController().signal;
+
+const between = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+interface Scene {
+  readonly exchange: MapExchange;
+  readonly stage: ListStage;
+  readonly fetch: (
+    from: number,
+    to: number,
+    more?: Partial<FeedRequest> & { signal?: AbortSignal },
+  ) => ReturnType<CandleFeed["fetchRange"]>;
+}
+
+function sceneOf(
+  minutes: Iterable<number>,
+  { concurrency = 2, pageRowsMax }: { concurrency?: number; pageRowsMax?: number } = {},
+): Scene {
+  const exchange = new MapExchange(minutes);
+  const stage = new ListStage();
+  const feed = new CandleFeed({
+    exchange,
+    stage,
+    clock: new EagerClock(NOW_MS),
+    exchangeNowMs: () => NOW_MS,
+    concurrency,
+    pageRowsMax,
+    voidConfirmAfterMs: 60_000,
+  });
+  return {
+    exchange,
+    stage,
+    fetch: (from, to, { signal = never, ...change } = {}) => {
+      const range = { startMs: minuteMs(from), endMs: minuteMs(to) };
+      const openGaps = [] as const;
+      return feed.fetchRange(
+        { market: MARKET, timeframe: "1m", range, openGaps, latestSeenMs: -Infinity, ...change },
+        signal,
+      );
+    },
+  };
+}
+
+function missingIn(batches: readonly CandleBatch[], reason: string): [number, number][] {
+  return batches
+    .flatMap(({ missing }) => missing.filter((each) => each.reason === reason))
+    .map(({ startMs, endMs }): [number, number] => [toMinute(startMs), toMinute(endMs)])
+    .sort(([a], [b]) => a - b);
+}
+
+function expectSpokenForOnce(stage: ListStage, from: number, to: number): void {
+  const counts = [...stage.spokenFor()].sort(([a], [b]) => a - b);
+  expect(counts).toEqual(between(from, to).map((minute) => [minute, 1]));
+}
+
+describe("a feed of candles", () => {
+  it("fetches every candle of a range once, in as many requests as there are pages", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 200));
+    const outcome = await fetch(3, 100);
+    expect(stage.candleMinutes).toEqual(between(3, 100));
+    expect(exchange.asked).toHaveLength(10);
+    expect(outcome).toEqual({ pages: 10, candles: 97, rejected: 0, failures: [], lastSequence: 10 });
+  });
+
+  it("asks nothing for an empty range", async () => {
+    const { exchange, fetch } = sceneOf(between(0, 200));
+    expect(await fetch(5, 5)).toEqual({ pages: 0, candles: 0, rejected: 0, failures: [], lastSequence: 0 });
+    expect(exchange.asked).toEqual([]);
+  });
+
+  it("tells of each page once it is handed on", async () => {
+    const { exchange, stage } = sceneOf(between(0, 25));
+    const options = { exchange, stage, clock: new EagerClock(NOW_MS), exchangeNowMs: () => NOW_MS };
+    const feed = new CandleFeed({ ...options, concurrency: 1, voidConfirmAfterMs: 60_000 });
+    const told: CandleBatch[] = [];
+    const range = { startMs: minuteMs(0), endMs: minuteMs(25) };
+    const request = {
+      market: MARKET,
+      timeframe: "1m",
+      range,
+      openGaps: [],
+      latestSeenMs: -Infinity,
+    } as const;
+    await feed.fetchRange(request, never, (batch) => {
+      expect(stage.batches).toContain(batch);
+      told.push(batch);
+    });
+    expect(told).toEqual(stage.batches);
+  });
+
+  it("says of each minute once what became of it, holes and stretches without candles included", async () => {
+    const { stage, fetch } = sceneOf([
+      ...between(40, 45),
+      ...between(48, 90),
+      ...between(300, 305),
+      371,
+      372,
+    ]);
+    await fetch(0, 400);
+    expectSpokenForOnce(stage, 0, 400);
+    expect(stage.candleMinutes).toHaveLength(5 + 42 + 5 + 2);
+  });
+
+  it("asks for whole windows of a page's rows and never for more rows than configured", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 50), { pageRowsMax: 7, concurrency: 1 });
+    await fetch(0, 50);
+    expect([...exchange.limits]).toEqual([7]);
+    expect(exchange.asked.slice(1).every(([from, to]) => to - from <= 7)).toBe(true);
+    expect(stage.batches.map(({ candles }) => candles.length)).toEqual([7, 7, 7, 7, 7, 7, 7, 1]);
+  });
+
+  it("asks for no more rows than the venue gives, whatever is configured", async () => {
+    const { exchange, fetch } = sceneOf(between(0, 50), { pageRowsMax: 5_000 });
+    await fetch(0, 50);
+    expect([...exchange.limits]).toEqual([10]);
+  });
+
+  it.each([1, 3])("has %d requests under way at once, and no more", async (concurrency) => {
+    const { exchange, fetch } = sceneOf(between(0, 200), { concurrency });
+    await fetch(0, 200);
+    expect(exchange.underWayMost).toBe(concurrency);
+  });
+
+  it("goes on behind a page that was cut before its window's end", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 60));
+    // A row sent twice takes the place of another under the limit.
+    exchange.onAnswer = (page, { fromMs, limit }) => {
+      const [first, ...rest] = page.candidates;
+      if (!first || toMinute(fromMs) < 10) return page;
+      const candidates = [first, first, ...rest].slice(0, limit);
+      return { ...page, candidates, provenToMs: (candidates.at(-1)?.openTimeMs ?? NaN) + 60_000 };
+    };
+    await fetch(0, 60);
+    expectSpokenForOnce(stage, 0, 60);
+    expect(stage.candleMinutes).toEqual(between(0, 60));
+  });
+
+  it("names the last batch it handed on, also when the stage answers in another order", async () => {
+    const { stage, fetch } = sceneOf(between(0, 30));
+    let releaseSecond = (): void => undefined;
+    const second = new Promise<void>((resolve) => (releaseSecond = resolve));
+    stage.beforeReturn = async (sequence) => {
+      if (sequence === 2) await second;
+      if (sequence === 3) releaseSecond();
+    };
+    expect((await fetch(0, 30)).lastSequence).toBe(3);
+  });
+
+  it("ends with an error, not with endless questions, when an answer speaks for nothing", async () => {
+    const { exchange, fetch } = sceneOf(between(0, 30));
+    exchange.onAnswer = (page, { fromMs }) => ({ ...page, provenToMs: fromMs });
+    await expect(fetch(0, 30)).rejects.toThrow("speaks for nothing");
+    expect(exchange.asked).toHaveLength(1);
+  });
+});
+
+describe("a stretch where the exchange has nothing", () => {
+  it("of years before a listing is crossed by the first request", async () => {
+    const listed = 1_000_000;
+    const { exchange, stage, fetch } = sceneOf(between(listed, listed + 30));
+    await fetch(0, listed + 30);
+    expect(exchange.asked).toHaveLength(3);
+    expect(stage.candleMinutes).toEqual(between(listed, listed + 30));
+    expect(missingIn(stage.batches, "absent")).toEqual([[0, listed]]);
+  });
+
+  it("in the middle costs one empty window a worker and one request to cross it", async () => {
+    const { exchange, stage, fetch } = sceneOf([...between(0, 20), ...between(500_000, 500_010)], {
+      concurrency: 3,
+    });
+    await fetch(0, 500_010);
+    // The first page; the second with two empty windows beside it, perhaps a third; the jump.
+    expect(exchange.asked.length).toBeLessThanOrEqual(2 + 3 + 1);
+    expect(stage.candleMinutes).toHaveLength(30);
+    expect(missingIn(stage.batches, "absent").reduce((sum, [from, to]) => sum + to - from, 0)).toBe(499_980);
+  });
+
+  it("to the end of the range is spoken for by one answer", async () => {
+    const { exchange, stage, fetch } = sceneOf([]);
+    await fetch(0, 1_000_000);
+    expect(exchange.asked).toEqual([[0, 1_000_000]]);
+    expect(missingIn(stage.batches, "absent")).toEqual([[0, 1_000_000]]);
+  });
+
+  it("is believed void at the second asking when later candles were shown in the same run", async () => {
+    const { exchange, stage, fetch } = sceneOf([...between(0, 10), ...between(50, 60)], { concurrency: 1 });
+    const gap = {
+      id: 1,
+      startMs: minuteMs(10),
+      endMs: minuteMs(50),
+      reason: "absent",
+      detail: "/first",
+    } as const;
+    const asked = { foundMs: NOW_MS - 90_000, lastAskedMs: NOW_MS - 90_000, nextAskMs: undefined, asked: 1 };
+    await fetch(0, 60, { openGaps: [{ ...gap, ...asked }], latestSeenMs: minuteMs(59) });
+    const voids = stage.batches.flatMap((batch) => batch.voids);
+    expect(voids.map(({ startMs, endMs }) => [toMinute(startMs), toMinute(endMs)])).toEqual([
+      [10, 20],
+      [20, 50],
+    ]);
+    expect(exchange.asked).toEqual([
+      [0, 60],
+      [10, 20],
+      [20, 60],
+    ]);
+  });
+
+  it("is not believed void for the sake of a refused row elsewhere in the run", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 10), { concurrency: 1 });
+    exchange.onAnswer = (page, { fromMs }) =>
+      toMinute(fromMs) === 0
+        ? { ...page, candidates: [...page.candidates, rowAt(9, { openTimeMs: NOW_MS - 90_001 })] }
+        : page;
+    const gap = {
+      id: 1,
+      startMs: minuteMs(10),
+      endMs: minuteMs(20),
+      reason: "absent",
+      detail: "/first",
+    } as const;
+    const asked = { foundMs: NOW_MS - 90_000, lastAskedMs: NOW_MS - 90_000, nextAskMs: undefined, asked: 1 };
+    await fetch(0, 20, { openGaps: [{ ...gap, ...asked }] });
+    expect(stage.batches.flatMap((batch) => batch.voids)).toEqual([]);
+    expect(missingIn(stage.batches, "absent")).toEqual([[10, 20]]);
+  });
+});
+
+describe("a window that cannot be fetched", () => {
+  it("is recorded with its reason and left out, and the others go on", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 100));
+    exchange.onRequest = ({ fromMs }) => {
+      if (toMinute(fromMs) === 30) throw malformed();
+    };
+    const outcome = await fetch(0, 100);
+    expect(stage.candleMinutes).toEqual([...between(0, 30), ...between(40, 100)]);
+    expect(stage.batches.flatMap(({ missing }) => missing)).toEqual([
+      {
+        startMs: minuteMs(30),
+        endMs: minuteMs(40),
+        reason: "fetch_failed",
+        detail: "the body is not JSON",
+        nextAskMs: NOW_MS + 60_000,
+      },
+    ]);
+    expect(outcome.failures.map(({ range }) => toMinute(range.startMs))).toEqual([30]);
+    expect(outcome.pages).toBe(9);
+    expectSpokenForOnce(stage, 0, 100);
+  });
+
+  it("is one page long even where the whole rest was asked for", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 100));
+    exchange.onRequest = ({ fromMs }) => {
+      if (toMinute(fromMs) === 0) throw new TickwellError({ kind: "exchange", code: "-1000" }, "unknown");
+    };
+    await fetch(0, 100);
+    expect(missingIn(stage.batches, "fetch_failed")).toEqual([[0, 10]]);
+    expect(stage.candleMinutes).toEqual(between(10, 100));
+  });
+
+  it.each<[Fault, number]>([
+    [{ kind: "network" }, NOW_MS],
+    [{ kind: "timeout", timeoutMs: 1 }, NOW_MS],
+    [{ kind: "rate_limit", retryAfterMs: 7_000 }, NOW_MS + 7_000],
+    [{ kind: "ip_ban", untilMs: NOW_MS + 120_000 }, NOW_MS + 120_000],
+    [{ kind: "geo_blocked" }, NOW_MS],
+    [{ kind: "bad_symbol", code: "-1121" }, NOW_MS],
+    [{ kind: "internal" }, NOW_MS],
+  ])(
+    "ends the run when more questions make no sense, with the whole rest on record: %j",
+    async (fault, nextAskMs) => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 1_000), { concurrency: 1 });
+      const error = new TickwellError(fault, "no");
+      exchange.onRequest = ({ fromMs }) => {
+        if (toMinute(fromMs) >= 50) throw error;
+      };
+      await expect(fetch(0, 1_000)).rejects.toBe(error);
+      expect(exchange.asked).toHaveLength(6);
+      expect(stage.candleMinutes).toEqual(between(0, 50));
+      expect(stage.batches.flatMap(({ missing }) => missing)).toEqual([
+        { startMs: minuteMs(50), endMs: minuteMs(1_000), reason: "fetch_failed", detail: "no", nextAskMs },
+      ]);
+    },
+  );
+
+  it("lets the others ask once more at most, when the run ends by it, and leaves nothing off the record", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 1_000), { concurrency: 3 });
+    exchange.onRequest = ({ fromMs }) => {
+      if (toMinute(fromMs) === 40) throw new TickwellError({ kind: "network" }, "refused");
+    };
+    await expect(fetch(0, 1_000)).rejects.toThrow("refused");
+    expect(exchange.asked.length).toBeLessThanOrEqual(5 + 2 * 2);
+    expect(exchange.underWay).toBe(0);
+    const spoken = new Set(stage.spokenFor().keys());
+    expect(between(0, 1_000).filter((minute) => !spoken.has(minute))).toEqual([]);
+  });
+
+  it("is none when the run is aborted: nothing is recorded, and the reason comes out", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 1_000));
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    exchange.onRequest = ({ fromMs }) => {
+      if (toMinute(fromMs) < 50) return;
+      stop.abort(reason);
+      throw malformed();
+    };
+    await expect(fetch(0, 1_000, { signal: stop.signal })).rejects.toBe(reason);
+    expect(stage.candleMinutes).toEqual(between(0, 50));
+    expect(missingIn(stage.batches, "fetch_failed")).toEqual([]);
+    expect(exchange.underWay).toBe(0);
+  });
+});
