@@ -20,7 +20,12 @@ const startedMs = performance.now();
 await exchange.loadMarkets();
 let stored = 0;
 for (let sinceMs = YEAR_START_MS; sinceMs < endMs;) {
-  const page = await exchange.fetchOHLCV("BTC/USDT", "1m", sinceMs, Math.min(1_000, (endMs - sinceMs) / MINUTE_MS));
+  const page = await exchange.fetchOHLCV(
+    "BTC/USDT",
+    "1m",
+    sinceMs,
+    Math.min(1_000, (endMs - sinceMs) / MINUTE_MS),
+  );
   const last = page.at(-1)?.[0];
   if (last === undefined) break;
   const values = [];

@@ -35,8 +35,6 @@ const COLUMNS = [
   "quote_volume",
 ] as const;
 const REVISION_COLUMNS = [...COLUMNS, "revision"] as const;
-/** A row of eleven columns with eight-digit prices comes to about this much; only the buffer's first size. */
-const ROW_BYTES = 190;
 
 const CREATE_INCOMING = `
   CREATE TEMP TABLE IF NOT EXISTS incoming_ohlcv ON COMMIT DELETE ROWS AS
@@ -96,11 +94,18 @@ interface SeriesState {
   onRecord: CoverageRange[];
 }
 
+/** A connection inside a transaction, and the encoder its COPYs may use. */
+export interface CommitHands {
+  readonly client: PoolClient;
+  readonly encoder: CopyEncoder;
+}
+
 /** Runs the numbered steps above inside a transaction the caller has begun. */
 export async function commitBatches(
-  client: PoolClient,
+  hands: CommitHands,
   batches: readonly CandleBatch[],
 ): Promise<CommitResult> {
+  const { client } = hands;
   const allSeries = groupBySeries(batches);
   await lockSeries(client, allSeries);
   await loadCoverage(client, allSeries);
@@ -108,13 +113,13 @@ export async function commitBatches(
   const { direct, rounds } = planRows(allSeries);
   let inserted = 0;
   if (direct.length > 0) {
-    if (await copyIntoEmptyRange(client, direct)) inserted += countRows(direct);
+    if (await copyIntoEmptyRange(hands, direct)) inserted += countRows(direct);
     else rounds.unshift(direct);
   }
   let revised = 0;
   let refused = 0;
   for (const round of rounds) {
-    const result = await upsert(client, round);
+    const result = await upsert(hands, round);
     inserted += result.inserted;
     revised += result.revised;
     refused += result.refused.length;
@@ -236,10 +241,11 @@ function countRows(batches: readonly CandleBatch[]): number {
   return batches.reduce((sum, batch) => sum + batch.candles.length, 0);
 }
 
-async function copyIntoEmptyRange(client: PoolClient, batches: readonly CandleBatch[]): Promise<boolean> {
+async function copyIntoEmptyRange(hands: CommitHands, batches: readonly CandleBatch[]): Promise<boolean> {
+  const { client } = hands;
   await client.query("SAVEPOINT direct_copy");
   try {
-    await copy(client, "ohlcv", batches);
+    await copy(hands, "ohlcv", batches);
   } catch (error) {
     if (errorCode(error) !== UNIQUE_VIOLATION) throw error;
     await client.query("ROLLBACK TO SAVEPOINT direct_copy");
@@ -250,11 +256,11 @@ async function copyIntoEmptyRange(client: PoolClient, batches: readonly CandleBa
 }
 
 async function copy(
-  client: PoolClient,
+  { client, encoder }: CommitHands,
   table: "ohlcv" | "incoming_ohlcv",
   batches: readonly CandleBatch[],
 ): Promise<void> {
-  const encoder = new CopyEncoder(countRows(batches) * ROW_BYTES + 64);
+  encoder.begin();
   for (const batch of batches) {
     for (const candle of batch.candles) encodeRow(encoder, batch, candle);
   }
@@ -289,12 +295,13 @@ interface RefusedRow {
 }
 
 async function upsert(
-  client: PoolClient,
+  hands: CommitHands,
   batches: readonly CandleBatch[],
 ): Promise<{ inserted: number; revised: number; refused: RefusedRow[] }> {
+  const { client } = hands;
   await client.query(CREATE_INCOMING);
   await client.query("DELETE FROM incoming_ohlcv");
-  await copy(client, "incoming_ohlcv", batches);
+  await copy(hands, "incoming_ohlcv", batches);
   const { rows } = await client.query<{
     inserted: number;
     revised: number;

@@ -10,14 +10,19 @@ const NUMERIC_NEGATIVE = 0x4000;
 const ZERO = 48;
 const MINUS = 45;
 
-/** Builds the body of one binary COPY: `startRow`, then one call a column in the table's order, then `finish`. */
-export class CopyEncoder {
-  #buffer: Buffer;
-  #length: number;
+/** Room for some thousand candles; grows as needed and is kept. */
+const FIRST_BYTES = 1 << 20;
 
-  /** @param bytes initial size; the buffer grows as needed */
-  constructor(bytes: number) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(bytes, 1_024));
+/**
+ * Builds the body of a binary COPY: `begin`, then for each row `startRow` and one call a column in the table's order,
+ * then `finish`. Used again for the next COPY, so that writing leaves no garbage of its own size behind.
+ */
+export class CopyEncoder {
+  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #length = 0;
+
+  /** Starts a new body; the last one's memory is taken over and must have been sent. */
+  begin(): void {
     this.#length = HEADER.copy(this.#buffer);
   }
 
@@ -110,7 +115,7 @@ export class CopyEncoder {
     this.#length = at;
   }
 
-  /** The finished body; the encoder is not used after that. */
+  /** The finished body; valid until the next `begin`. */
   finish(): Buffer {
     this.#reserve(2);
     this.#length = this.#buffer.writeInt16BE(-1, this.#length);
@@ -120,7 +125,7 @@ export class CopyEncoder {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
   }

@@ -9,6 +9,7 @@ import { formatTime } from "../core/time.js";
 import { commitBatches } from "./candle-commit.js";
 import { readCandles } from "./candle-reader.js";
 import { auditCoverage } from "./coverage-audit.js";
+import { CopyEncoder } from "./copy-encoder.js";
 import { databaseError } from "./database-error.js";
 import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
@@ -54,6 +55,8 @@ export class PostgresStore implements Store {
   readonly bans: BanMemory;
   readonly #pool: Pool;
   readonly #options: PostgresStoreOptions;
+  /** Idle ones, as many as there were commits at once. */
+  readonly #encoders: CopyEncoder[] = [];
 
   /** Connects, brings the schema up to date, and returns the store. */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
@@ -67,6 +70,9 @@ export class PostgresStore implements Store {
     });
     // An idle connection that breaks is not an event of its own: whoever needs the next one hears of it.
     pool.on("error", () => undefined);
+    // Nor is one that breaks in a transaction between two statements: the next statement says so. Without a listener of
+    // its own, a client that is in use would end the process.
+    pool.on("connect", (client) => client.on("error", () => undefined));
     try {
       const client = await pool.connect();
       try {
@@ -153,7 +159,7 @@ export class PostgresStore implements Store {
   commit(batches: readonly CandleBatch[]): Promise<CommitResult> {
     const rows = batches.reduce((sum, batch) => sum + batch.candles.length, 0);
     return this.#attempt(`store ${rows.toLocaleString("en")} candles`, () =>
-      this.#transaction((client) => commitBatches(client, batches)),
+      this.#transaction((client) => this.#commitWith(client, batches)),
     );
   }
 
@@ -247,6 +253,14 @@ export class PostgresStore implements Store {
        ON CONFLICT (host) DO UPDATE SET until = greatest(b.until, EXCLUDED.until), reason = EXCLUDED.reason, recorded_at = now()`,
       [host, formatTime(untilMs), reason],
     );
+  }
+
+  async #commitWith(client: PoolClient, batches: readonly CandleBatch[]): Promise<CommitResult> {
+    const encoder = this.#encoders.pop() ?? new CopyEncoder();
+    const result = await commitBatches({ client, encoder }, batches);
+    // After a failure a socket may still hold the encoder's memory: then it is not used again.
+    this.#encoders.push(encoder);
+    return result;
   }
 
   async #transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {

@@ -130,7 +130,7 @@ class Demo {
   async #collect(store: Store, exchange: SimulatedExchange): Promise<void> {
     const { log, signal } = this.#context;
     const clock = this.#clock;
-    const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 50_000 });
+    const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 20_000 });
     const config = resolveCollector(
       collectorSchema.parse({
         exchange: { name: "binance", rest_url: exchange.url },

@@ -68,7 +68,7 @@ describe("loadConfig", () => {
     expect(await loadConfig(folder, { env: {} })).toEqual({
       instance: {
         storage: { url: "embedded" },
-        stage: { kind: "memory", url: undefined, itemsMax: 50_000 },
+        stage: { kind: "memory", url: undefined, itemsMax: 20_000 },
         api: { host: "127.0.0.1", port: 7377, token: undefined },
         alerts: { webhookUrl: undefined, consecutiveFailures: 5 },
         log: { level: "info", format: "auto" },
