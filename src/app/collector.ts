@@ -2,7 +2,7 @@
 import pLimit from "p-limit";
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../core/clock.js";
-import { describeError } from "../core/fault.js";
+import { classifyError, describeError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
 import { formatMarketName } from "../core/model/market.js";
@@ -126,7 +126,7 @@ export class Collector {
 
   /** Runs collection cycles until the signal is aborted; a failed cycle is reported and followed by the next. */
   async run(signal: AbortSignal, onCycle: (report: CycleReport) => void): Promise<void> {
-    const { clock, log, config } = this.#options;
+    const { clock, log, config, store } = this.#options;
     const bounded = this.#bounded(signal);
     let startedMs = clock.nowMs();
     while (!bounded.aborted) {
@@ -135,6 +135,9 @@ export class Collector {
       } catch (error) {
         if (bounded.aborted) break;
         log.error(`${config.name}: ${describeError(error)}; trying again in the next cycle`);
+        // The writer brings a dead server back when it has something to write; a cycle that cannot even read has not.
+        if (classifyError(error).kind === "database")
+          await store.revive(bounded).catch((cause: unknown) => log.debug(describeError(cause)));
       }
       const everyMs = config.mode.intervals.collectMs;
       // From start to start, so that the pace does not depend on how long a cycle takes; missed beats are left out.

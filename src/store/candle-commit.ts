@@ -334,11 +334,13 @@ async function recordProofs(client: PoolClient, series: SeriesState): Promise<vo
   }
   await replaceCoverage(client, key, series.onRecord, next);
   for (const batch of series.batches) {
-    if (batch.missing.length > 0) await recordMissing(client, key, batch.missing, batch.receivedMs);
-    if (batch.rejected.length > 0)
-      await recordRejections(client, { ...key, source: batch.source }, batch.rejected);
+    const { missing, rejected, receivedMs } = batch;
+    if (missing.length > 0) await recordMissing(client, key, { missing, proven: next, atMs: receivedMs });
+    if (rejected.length > 0) await recordRejections(client, { ...key, source: batch.source }, rejected);
   }
-  await closeFilledGaps(client, key, series.batches.at(-1)?.receivedMs ?? 0);
+  const around = hullOf(series.batches, lengthMs);
+  const atMs = series.batches.at(-1)?.receivedMs ?? 0;
+  if (around.startMs < around.endMs) await closeFilledGaps(client, key, { around, atMs });
 }
 
 function* openTimes(candles: readonly Candle[]): Generator<number> {

@@ -2,9 +2,10 @@
 // expectation and its coverage; this says why they are there and when to ask again.
 import type { ClientBase } from "pg";
 import type { GapReason, MissingRange } from "../core/model/candle-batch.js";
-import { subtractRanges } from "../core/range.js";
+import type { TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { timeframeMs, type Timeframe } from "../core/timeframe.js";
+import { planGapLog } from "./gap-log-plan.js";
 import type { OpenGap } from "./store.js";
 
 interface SeriesKey {
@@ -12,8 +13,12 @@ interface SeriesKey {
   readonly timeframe: Timeframe;
 }
 
-/** The open entries of a series, by start. */
-export async function loadOpenGaps(client: Pick<ClientBase, "query">, key: SeriesKey): Promise<OpenGap[]> {
+/** The open entries of a series, by start; only those that overlap or touch `around`, if that is given. */
+export async function loadOpenGaps(
+  client: Pick<ClientBase, "query">,
+  key: SeriesKey,
+  around?: TimeRange,
+): Promise<OpenGap[]> {
   const { rows } = await client.query<{
     id: number;
     start_time: number;
@@ -26,8 +31,14 @@ export async function loadOpenGaps(client: Pick<ClientBase, "query">, key: Serie
     asked: number;
   }>(
     `SELECT id, start_time, end_time, reason, detail, found_at, last_asked_at, next_ask_at, asked FROM gap_log
-     WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2 AND closed_at IS NULL ORDER BY start_time`,
-    [key.marketId, key.timeframe],
+     WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2 AND closed_at IS NULL
+       AND start_time <= coalesce($4::timestamptz, 'infinity') AND end_time >= coalesce($3::timestamptz, '-infinity') ORDER BY start_time`,
+    [
+      key.marketId,
+      key.timeframe,
+      around ? formatTime(around.startMs) : null,
+      around ? formatTime(around.endMs) : null,
+    ],
   );
   return rows.map((row) => ({
     id: row.id,
@@ -42,61 +53,51 @@ export async function loadOpenGaps(client: Pick<ClientBase, "query">, key: Serie
   }));
 }
 
-/** Enters ranges that are missing; a range already on record counts as asked for once more. */
+/** Enters what an answer left missing; see gap-log-plan.ts for what becomes of the entries on record. */
 export async function recordMissing(
   client: ClientBase,
   key: SeriesKey,
-  missing: readonly MissingRange[],
-  atMs: number,
+  answer: { missing: readonly MissingRange[]; proven: readonly TimeRange[]; atMs: number },
 ): Promise<void> {
-  const open = await loadOpenGaps(client, key);
-  for (const range of missing) {
-    const again = open.filter((gap) => gap.startMs < range.endMs && gap.endMs > range.startMs);
-    if (again.length > 0) {
-      await client.query(
-        `UPDATE gap_log SET asked = asked + 1, last_asked_at = $2, next_ask_at = $3, reason = $4, detail = $5 WHERE id = ANY ($1::bigint[])`,
-        [
-          again.map((gap) => gap.id),
-          formatTime(atMs),
-          formatTime(range.nextAskMs),
-          range.reason,
-          range.detail,
-        ],
-      );
-    }
-    for (const part of subtractRanges([range], open)) {
-      // An outage that lasts is one gap that grows, not one for every cycle.
-      const growing = open.find((gap) => gap.reason === range.reason && gap.endMs === part.startMs);
-      if (growing && range.reason === "fetch_failed") {
-        await client.query(
-          "UPDATE gap_log SET end_time = $2, last_asked_at = $3, next_ask_at = $4 WHERE id = $1",
-          [growing.id, formatTime(part.endMs), formatTime(atMs), formatTime(range.nextAskMs)],
-        );
-        continue;
-      }
-      const wasAsked = range.reason !== "not_collected";
-      await client.query(
-        `INSERT INTO gap_log (market_id, data_type, timeframe, start_time, end_time, reason, detail, found_at, asked, last_asked_at, next_ask_at)
-         VALUES ($1, 'ohlcv', $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-        [
-          key.marketId,
-          key.timeframe,
-          formatTime(part.startMs),
-          formatTime(part.endMs),
-          range.reason,
-          range.detail,
-          formatTime(atMs),
-          wasAsked ? 1 : 0,
-          wasAsked ? formatTime(atMs) : null,
-          formatTime(range.nextAskMs),
-        ],
-      );
-    }
-  }
+  const around = {
+    startMs: Math.min(...answer.missing.map((range) => range.startMs)),
+    endMs: Math.max(...answer.missing.map((range) => range.endMs)),
+  };
+  const { removed, put } = planGapLog(await loadOpenGaps(client, key, around), answer);
+  const replaced = [...removed, ...put.flatMap((entry) => entry.id ?? [])];
+  if (replaced.length > 0)
+    await client.query("DELETE FROM gap_log WHERE id = ANY ($1::bigint[])", [replaced]);
+  if (put.length === 0) return;
+  const time = (timeMs: number | undefined): string | null =>
+    timeMs === undefined ? null : formatTime(timeMs);
+  await client.query(
+    `INSERT INTO gap_log (id, market_id, data_type, timeframe, start_time, end_time, reason, detail, found_at, asked, last_asked_at, next_ask_at)
+     OVERRIDING SYSTEM VALUE
+     SELECT coalesce(id, nextval(pg_get_serial_sequence('gap_log', 'id'))), $1, 'ohlcv', $2, start_time, end_time, reason, detail, found_at, asked, last_asked_at, next_ask_at
+     FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::timestamptz[], $9::int[], $10::timestamptz[], $11::timestamptz[])
+       AS e (id, start_time, end_time, reason, detail, found_at, asked, last_asked_at, next_ask_at)`,
+    [
+      key.marketId,
+      key.timeframe,
+      put.map((entry) => entry.id ?? null),
+      put.map((entry) => formatTime(entry.startMs)),
+      put.map((entry) => formatTime(entry.endMs)),
+      put.map((entry) => entry.reason),
+      put.map((entry) => entry.detail),
+      put.map((entry) => formatTime(entry.foundMs)),
+      put.map((entry) => entry.asked),
+      put.map((entry) => time(entry.lastAskedMs)),
+      put.map((entry) => time(entry.nextAskMs)),
+    ],
+  );
 }
 
-/** Closes every entry whose range is wholly stored or void by now, and says how much of it was which. */
-export async function closeFilledGaps(client: ClientBase, key: SeriesKey, atMs: number): Promise<void> {
+/** Closes every entry within `around` whose range is wholly stored or void by now, and says how much of it was which. */
+export async function closeFilledGaps(
+  client: ClientBase,
+  key: SeriesKey,
+  { around, atMs }: { around: TimeRange; atMs: number },
+): Promise<void> {
   await client.query(
     `UPDATE gap_log g SET closed_at = $3, void_records = filled.void_ms / $4, repaired_records = filled.stored_ms / $4
      FROM (
@@ -110,9 +111,17 @@ export async function closeFilledGaps(client: ClientBase, key: SeriesKey, atMs: 
            AND c.start_time < g.end_time AND c.end_time > g.start_time
        ) part
        WHERE g.market_id = $1 AND g.data_type = 'ohlcv' AND g.timeframe = $2 AND g.closed_at IS NULL
+         AND g.start_time < $6 AND g.end_time > $5
        GROUP BY g.id
      ) filled
      WHERE g.id = filled.id AND filled.void_ms + filled.stored_ms = filled.wanted_ms`,
-    [key.marketId, key.timeframe, formatTime(atMs), timeframeMs(key.timeframe)],
+    [
+      key.marketId,
+      key.timeframe,
+      formatTime(atMs),
+      timeframeMs(key.timeframe),
+      formatTime(around.startMs),
+      formatTime(around.endMs),
+    ],
   );
 }

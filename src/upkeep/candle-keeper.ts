@@ -112,6 +112,11 @@ export class CandleKeeper {
     return this.#pass(series, range, [], signal, onPage);
   }
 
+  /** After an error of the database: brings it back where the server is ours. */
+  revive(signal: AbortSignal): Promise<void> {
+    return this.#options.store.revive(signal);
+  }
+
   async #pass(
     series: Series,
     range: TimeRange,

@@ -7,7 +7,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/core/clock.js";
 import { silentLog } from "../../src/core/log.js";
 import { openEmbeddedPostgres } from "../../src/store/embedded/embedded-postgres.js";
+import { startSimulatedExchange } from "../../simulator/simulated-exchange.js";
 import { newBackfill } from "../support/backfill-run.js";
+import { testSeed } from "../support/seed.js";
+import { spawnCli } from "../support/spawn-cli.js";
 import { until } from "../support/until.js";
 import { newWorkFolder } from "../support/work-folder.js";
 
@@ -45,6 +48,44 @@ describe.runIf(isLinux)("the embedded server killed in mid-backfill", () => {
     const { status, stderr } = await cli.ended;
     expect({ status, stderr }).toMatchObject({ status: 0 });
     await run.expectTruth();
+  });
+});
+
+describe.runIf(isLinux)("the embedded server killed while nothing is being written", () => {
+  it("by SIGKILL in the pause before a void is believed: the backfill brings it back and ends exact", async () => {
+    const run = await newBackfill({ days: 2, delayMs: 10, outageMinutes: 30 });
+    const cli = run.start();
+    await cli.says("asking the exchange once more");
+    process.kill(run.folder.postmasterPid() ?? 0, "SIGKILL");
+    const { status, stderr } = await cli.ended;
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(stderr).toContain("the database cannot be reached");
+    await run.expectTruth();
+  });
+
+  it("by SIGKILL between two cycles of `start`: the next cycles bring it back and nothing is missing", async () => {
+    const exchange = await startSimulatedExchange({ seed: testSeed(), clock: systemClock });
+    const folder = await newWorkFolder();
+    await folder.configure({
+      collector: {
+        exchange: { name: "binance", rest_url: exchange.url },
+        symbols: [{ symbol: "BTC/USDT" }],
+        mode: { history: { since: "1h" }, intervals: { collect: "1s" } },
+      },
+    });
+    try {
+      const cli = spawnCli([...folder.options, "start"]);
+      await cli.says("nothing missing");
+      const killed = folder.postmasterPid() ?? 0;
+      process.kill(killed, "SIGKILL");
+      await cli.says("cannot be reached");
+      await until(() => (folder.postmasterPid() ?? killed) !== killed, { what: () => cli.stderr });
+      const before = cli.stderr.length;
+      await until(() => cli.stderr.slice(before).includes("nothing missing"), { what: () => cli.stderr });
+      expect(await cli.kill("SIGINT")).toMatchObject({ status: 0, stdout: "" });
+    } finally {
+      await exchange.close();
+    }
   });
 });
 

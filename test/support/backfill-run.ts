@@ -3,8 +3,9 @@
 import { afterEach, expect } from "vitest";
 import pg from "pg";
 import { systemClock } from "../../src/core/clock.js";
-import type { TimeRange } from "../../src/core/range.js";
+import { totalMs, type TimeRange } from "../../src/core/range.js";
 import { openStore } from "../../src/store/open-store.js";
+import type { FaultPlanInput } from "../../simulator/fault-plan.js";
 import { startSimulatedExchange, type SimulatedExchange } from "../../simulator/simulated-exchange.js";
 import { expectPartition, type RunSql } from "./partition.js";
 import { testSeed } from "./seed.js";
@@ -27,14 +28,22 @@ export interface BackfillOptions {
   readonly delayMs: number;
   /** Where it is stored; embedded when absent. */
   readonly databaseUrl?: string;
+  /** Minutes the exchange never had, from the start of the range. */
+  readonly outageMinutes?: number;
 }
 
 export async function newBackfill(options: BackfillOptions): Promise<BackfillRun> {
   const seed = testSeed();
+  const outageMs = (options.outageMinutes ?? 0) * 60_000;
   const exchange = await startSimulatedExchange({
     seed,
     clock: systemClock,
-    faults: { faults: [{ kind: "slow", endpoint: "klines", delay_ms: options.delayMs }] },
+    faults: {
+      faults: [
+        { kind: "slow", endpoint: "klines", delay_ms: options.delayMs },
+        { kind: "outage", from: START_MS, to: START_MS + outageMs },
+      ].filter((fault) => fault.kind === "slow" || outageMs > 0) as FaultPlanInput["faults"],
+    },
   });
   exchanges.push(exchange);
   const folder = await newWorkFolder();
@@ -43,7 +52,8 @@ export async function newBackfill(options: BackfillOptions): Promise<BackfillRun
     collector: {
       exchange: { name: "binance", rest_url: exchange.url },
       symbols: [{ symbol: "BTC/USDT" }],
-      backfill: { concurrency: 1 },
+      mode: { history: { since: new Date(START_MS).toISOString() } },
+      backfill: { concurrency: 1, void_confirm_after: "2s" },
     },
   });
   return new BackfillRun({ seed, exchange, folder, days: options.days, databaseUrl: options.databaseUrl });
@@ -94,7 +104,8 @@ export class BackfillRun {
   /** What is stored is the truth, digit for digit, each once. */
   async expectTruth(dataDir = this.folder.dataDir): Promise<void> {
     const truth = this.exchange.truth.candles("BTC/USDT", "1m", this.range.startMs, this.range.endMs);
-    expect(truth).toHaveLength((this.range.endMs - this.range.startMs) / 60_000);
+    const missed = totalMs(this.exchange.truth.outages("BTC/USDT"));
+    expect(truth).toHaveLength((this.range.endMs - this.range.startMs - missed) / 60_000);
     await this.#look(dataDir, async (sql) => {
       const wanted = { symbol: "BTC/USDT", timeframe: "1m", range: this.range, truth } as const;
       expect(await differencesFromTruth(sql, wanted)).toEqual([]);

@@ -10,7 +10,10 @@ export interface TestDatabase {
   readonly url: string;
   openStore(): Promise<Store>;
   /** Runs SQL on a connection of its own. */
-  sql<T extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<T[]>;
+  readonly sql: <T extends object = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+  ) => Promise<T[]>;
   drop(): Promise<void>;
 }
 

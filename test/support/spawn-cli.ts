@@ -31,10 +31,9 @@ afterEach(async () => {
 /** Starts `tickwell` with these arguments. */
 export function spawnCli(argv: readonly string[], options: SpawnOptions = {}): CliProcess {
   const folder = requireBuilt(options.packageFolder);
-  const { DEBUG, NO_COLOR, TICKWELL_DATABASE_URL, ...env } = process.env;
   const child = spawn(process.execPath, [join(folder, "bin/tickwell.js"), ...argv], {
     cwd: options.cwd ?? folder,
-    env: { ...env, ...options.env },
+    env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });

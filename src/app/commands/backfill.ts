@@ -163,6 +163,10 @@ class BackfillCommand {
         onPage: (batch) => {
           if (!hasWaited) progress.add(known(batch));
         },
+        onDatabaseAway: (error) => {
+          progress.stop();
+          stderr(`${describeError(error)}; waiting for it, what was fetched is kept.\n`);
+        },
         onWait: ({ remaining, delayMs }) => {
           hasWaited = true;
           progress.stop();

@@ -46,6 +46,8 @@ export interface FeedOutcome {
 
 /** The next cycle may ask at once; a bad answer of a healthy host is given a minute to mend. */
 const BAD_ANSWER_PAUSE_MS = 60_000;
+/** So many windows in a row that cannot be had are no longer single bad windows. */
+const BAD_ANSWERS_IN_A_ROW_MAX = 5;
 
 function askAgainMs(fault: Fault, nowMs: number): number {
   switch (fault.kind) {
@@ -94,6 +96,7 @@ class FeedRun {
   #cursorMs: number;
   #latestSeenMs: number;
   #isStretchEmpty = false;
+  #badAnswersInARow = 0;
   #pages = 0;
   #candles = 0;
   #rejected = 0;
@@ -171,6 +174,7 @@ class FeedRun {
     } catch (error) {
       return this.#recordFailure(range, error);
     }
+    this.#badAnswersInARow = 0;
     if (page.provenToMs <= range.startMs) {
       throw new TickwellError(
         { kind: "internal" },
@@ -200,14 +204,16 @@ class FeedRun {
 
   /**
    * Puts what could not be fetched on record. One bad answer must not hold up the rest: that window alone is left out.
-   * A host that cannot be asked at all must not be asked a thousand times: the whole rest is left and the error thrown.
+   * A host that cannot be asked, or that gives one bad answer after the other, must not be asked a thousand times: the
+   * whole rest is left and the error thrown.
    */
   async #recordFailure(range: TimeRange, error: unknown): Promise<number> {
     this.#signal.throwIfAborted();
     const { clock } = this.#options;
     const { market, timeframe, range: whole } = this.#request;
     const fault = classifyError(error);
-    const isWindowAlone = fault.kind === "malformed_payload" || fault.kind === "exchange";
+    const isBadAnswer = fault.kind === "malformed_payload" || fault.kind === "exchange";
+    const isWindowAlone = isBadAnswer && ++this.#badAnswersInARow < BAD_ANSWERS_IN_A_ROW_MAX;
     const windowEndMs = Math.min(range.startMs + this.#pageRows() * timeframeMs(timeframe), range.endMs);
     const failed = { startMs: range.startMs, endMs: isWindowAlone ? windowEndMs : whole.endMs };
     const nowMs = clock.nowMs();

@@ -259,6 +259,17 @@ describe("a window that cannot be fetched", () => {
     expectSpokenForOnce(stage, 0, 100);
   });
 
+  it("is no longer alone when one follows the other: the rest is left for later, and on record", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 1_000), { concurrency: 1 });
+    exchange.onRequest = ({ fromMs }) => {
+      if (toMinute(fromMs) >= 100) throw malformed();
+    };
+    await expect(fetch(0, 1_000)).rejects.toThrow("the body is not JSON");
+    expect(exchange.requests.filter(({ fromMs }) => toMinute(fromMs) >= 100)).toHaveLength(5);
+    expect(stage.candleMinutes).toEqual(between(0, 100));
+    expect(missingIn(stage.batches, "fetch_failed").at(-1)).toEqual([140, 1_000]);
+  });
+
   it("is one page long even where the whole rest was asked for", async () => {
     const { exchange, stage, fetch } = sceneOf(between(0, 100));
     exchange.onRequest = ({ fromMs }) => {
