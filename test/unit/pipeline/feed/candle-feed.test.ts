@@ -265,7 +265,7 @@ describe("a window that cannot be fetched", () => {
       if (toMinute(fromMs) >= 100) throw malformed();
     };
     await expect(fetch(0, 1_000)).rejects.toThrow("the body is not JSON");
-    expect(exchange.requests.filter(({ fromMs }) => toMinute(fromMs) >= 100)).toHaveLength(5);
+    expect(exchange.asked.filter(([from]) => from >= 100)).toHaveLength(5);
     expect(stage.candleMinutes).toEqual(between(0, 100));
     expect(missingIn(stage.batches, "fetch_failed").at(-1)).toEqual([140, 1_000]);
   });
