@@ -16,16 +16,25 @@ interface LogEntry {
   readonly voided: number;
 }
 
+/** What happened to a stretch of candles. */
+export interface DemoEvent {
+  readonly kind: "missing" | "repaired" | "void" | "closed";
+  /** Whose candles, and which. */
+  readonly subject: string;
+  /** Why, or how it ended. */
+  readonly explanation: string;
+}
+
 const NAMES_MAX = 2;
 const MINUTE_MS = 60_000;
 
 export class DemoNarrator {
   readonly #store: Store;
-  readonly #tell: (sentence: string) => void;
+  readonly #tell: (event: DemoEvent) => void;
   readonly #toldOpen = new Set<number>();
   readonly #toldClosed = new Set<number>();
 
-  constructor(store: Store, tell: (sentence: string) => void) {
+  constructor(store: Store, tell: (event: DemoEvent) => void) {
     this.#store = store;
     this.#tell = tell;
   }
@@ -35,8 +44,11 @@ export class DemoNarrator {
     const entries = await this.#read(signal);
     const opened = entries.filter((entry) => !this.#toldOpen.has(entry.id));
     const closed = entries.filter((entry) => entry.isClosed && !this.#toldClosed.has(entry.id));
-    for (const group of groupAlike(opened)) this.#tell(describeOpened(group));
-    for (const group of groupAlike(closed)) this.#tell(describeClosed(group));
+    for (const [first, symbols] of groupAlike(opened)) {
+      this.#tell({ kind: "missing", subject: subjectOf(first, symbols), explanation: because(first) });
+    }
+    for (const [first, symbols] of groupAlike(closed))
+      this.#tell({ ...outcomeOf(first), subject: subjectOf(first, symbols) });
     for (const entry of opened) this.#toldOpen.add(entry.id);
     for (const entry of closed) this.#toldClosed.add(entry.id);
   }
@@ -62,55 +74,55 @@ export class DemoNarrator {
   }
 }
 
-/** Entries of the same range, reason and outcome, in order. */
-function groupAlike(entries: readonly LogEntry[]): LogEntry[][] {
-  const groups = new Map<string, LogEntry[]>();
+/** Entries of the same range, reason and outcome, in order: one of them, and the symbols of all. */
+function groupAlike(entries: readonly LogEntry[]): [LogEntry, string[]][] {
+  const groups = new Map<string, [LogEntry, string[]]>();
   for (const entry of entries) {
     const key = [entry.startMs, entry.endMs, entry.reason, entry.isClosed, entry.voided > 0].join(" ");
     const group = groups.get(key);
-    if (group) group.push(entry);
-    else groups.set(key, [entry]);
+    if (group) group[1].push(entry.symbol);
+    else groups.set(key, [entry, [entry.symbol]]);
   }
   return [...groups.values()];
-}
-
-function describeOpened(group: readonly LogEntry[]): string {
-  const [first] = group;
-  if (!first) return "";
-  return `MISSING   ${names(group)}: ${range(first)}: ${because(first)}.`;
 }
 
 function because(entry: LogEntry): string {
   switch (entry.reason) {
     case "absent":
-      return "the exchange left them out of its answer; it is asked once more before that is believed";
+      return "left out of the exchange's answer; it is asked once more before that is believed";
     case "rejected":
-      return `the exchange sent rows that cannot be right (${entry.detail}); they are kept in quarantine and asked for again`;
+      return `the exchange sent what cannot be right (${entry.detail}): in quarantine, asked for again`;
     case "fetch_failed":
-      return "the exchange could not be reached; asked for again in the next cycle";
+      return "the exchange could not be asked; the next cycle asks again";
     case "not_collected":
-      return "nothing was collecting; fetched now";
+      return "nothing could be collected meanwhile; fetched now";
   }
 }
 
-function describeClosed(group: readonly LogEntry[]): string {
-  const [first] = group;
-  if (!first) return "";
-  const subject = `${names(group)}: ${range(first)}`;
-  if (first.voided === 0)
-    return `REPAIRED  ${subject}: asked again, and ${first.repaired === 1 ? "it" : `all ${formatCount(first.repaired)}`} arrived, passed the gate and ${first.repaired === 1 ? "is" : "are"} stored.`;
-  if (first.repaired === 0)
-    return `VOID      ${subject}: the exchange answered twice that it has none, though it has later ones; both answers are kept as proof.`;
-  return `CLOSED    ${subject}: ${formatCount(first.repaired)} arrived when asked again, ${formatCount(first.voided)} do not exist at the exchange.`;
+function outcomeOf({ repaired, voided }: LogEntry): Pick<DemoEvent, "kind" | "explanation"> {
+  if (voided === 0)
+    return { kind: "repaired", explanation: "asked again: arrived in full, passed the gate, stored" };
+  if (repaired === 0) {
+    return {
+      kind: "void",
+      explanation:
+        "the exchange answered twice that it has none, though it has later ones; both answers are kept",
+    };
+  }
+  return {
+    kind: "closed",
+    explanation: `${formatCount(repaired)} arrived when asked again, ${formatCount(voided)} do not exist at the exchange`,
+  };
 }
 
-function names(group: readonly LogEntry[]): string {
-  const symbols = group.map((entry) => entry.symbol);
-  if (symbols.length <= NAMES_MAX + 1) return symbols.join(", ");
-  return `${symbols.slice(0, NAMES_MAX).join(", ")} and ${symbols.length - NAMES_MAX} other markets`;
-}
-
-function range(entry: LogEntry): string {
+function subjectOf(entry: LogEntry, symbols: readonly string[]): string {
+  const names =
+    symbols.length <= NAMES_MAX + 1
+      ? symbols.join(", ")
+      : `${symbols.slice(0, NAMES_MAX).join(", ")} and ${symbols.length - NAMES_MAX} more`;
   const candles = (entry.endMs - entry.startMs) / MINUTE_MS;
-  return `${candles === 1 ? "the candle" : `${formatCount(candles)} candles`} of ${formatMinute(entry.startMs)}${candles === 1 ? "" : ` to ${formatMinute(entry.endMs - MINUTE_MS).slice(11)}`}`;
+  const from = formatMinute(entry.startMs);
+  return candles === 1
+    ? `${names}: the candle of ${from}`
+    : `${names}: ${formatCount(candles)} candles, ${from} to ${formatMinute(entry.endMs - MINUTE_MS).slice(11)}`;
 }

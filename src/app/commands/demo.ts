@@ -5,7 +5,8 @@
 // 3. Faults strike: what goes missing, and what becomes of it, is told as the gap log has it.
 // 4. At the end ledger and rows are audited, and every stored candle is compared with the simulator's own truth.
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { styleText } from "node:util";
 import type { Command } from "commander";
 import { scaledClock, systemClock, type Clock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
@@ -22,7 +23,7 @@ import { Collector } from "../collector.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import { resolveCollector } from "../config-resolve.js";
 import { collectorSchema } from "../config-schema.js";
-import { DemoNarrator } from "../demo-narrator.js";
+import { DemoNarrator, type DemoEvent } from "../demo-narrator.js";
 import { demoFaults, DEMO_SYMBOLS } from "../demo-plan.js";
 import { compareWithTruth, type Comparison } from "../demo-proof.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
@@ -163,7 +164,7 @@ class Demo {
       log,
       isSimulated: true,
     });
-    const narrator = new DemoNarrator(store, (sentence) => this.#tell(`${this.#stamp()}  ${sentence}`));
+    const narrator = new DemoNarrator(store, (event) => this.#tellEvent(event));
     const endMs = this.#startMs + this.#durationMs * TIME_FACTOR;
     let cycles = 0;
     let wasReachable = true;
@@ -259,11 +260,18 @@ class Demo {
           ? `All ${formatCount(comparison.compared)} stored candles equal the simulator's own truth, digit for digit.\n`
           : `${formatCount(comparison.differences)} of ${formatCount(comparison.compared)} candles DIFFER from the simulator's truth: ${comparison.first ?? ""}\n`,
       );
+      const tickwell = `${commandLine()} --data-dir ${this.#dataDir}`;
       stdout(
-        `\nLook at it yourself: tickwell --data-dir ${this.#dataDir} gaps\n                     tickwell --data-dir ${this.#dataDir} query "SELECT * FROM ohlcv LIMIT 5"\n`,
+        `\nLook at it yourself:\n  ${tickwell} gaps\n  ${tickwell} query "SELECT * FROM ohlcv LIMIT 5"\n`,
       );
     }
     setExitStatus(isComplete && isProven ? EXIT.done : EXIT.shortfall);
+  }
+
+  #tellEvent({ kind, subject, explanation }: DemoEvent): void {
+    const title = kind.toUpperCase().padEnd(9);
+    const shown = process.stderr.isTTY && this.#options.color ? styleText(EVENT_COLORS[kind], title) : title;
+    this.#tell(`${this.#stamp()}  ${shown} ${subject}\n${" ".repeat(17)}${explanation}`);
   }
 
   /** Simulated time of day. */
@@ -275,6 +283,13 @@ class Demo {
     this.#context.stderr(`${sentence}\n`);
   }
 }
+
+const EVENT_COLORS = {
+  missing: "yellow",
+  repaired: "green",
+  void: "cyan",
+  closed: "green",
+} as const satisfies Record<DemoEvent["kind"], string>;
 
 const REPORT_COLUMNS = [
   { title: "market" },
@@ -289,4 +304,10 @@ const REPORT_COLUMNS = [
 function words(failures: ReadonlyMap<string, number>): string {
   const parts = [...failures].map(([kind, count]) => `${count} ${kind.replaceAll("_", " ")}`);
   return parts.length === 0 ? "none" : parts.join(", ");
+}
+
+/** How this program was called: from a checkout by its file, else by its name. */
+function commandLine(): string {
+  const script = process.argv[1] ?? "";
+  return script.endsWith("tickwell.js") ? `node ${relative(process.cwd(), script)}` : "tickwell";
 }

@@ -12,7 +12,6 @@ import { differencesFromTruth } from "../../support/truth.js";
 import { until } from "../../support/until.js";
 import { newWorkFolder, type WorkFolder } from "../../support/work-folder.js";
 
-const DAY_MS = 86_400_000;
 const RANGE = { startMs: Date.UTC(2024, 0, 1), endMs: Date.UTC(2024, 0, 15) };
 const BACKFILL = ["backfill", "binance:BTC/USDT", "1m", "--since", "2024-01-01", "--until", "2024-01-15"];
 
@@ -251,6 +250,6 @@ describe("Ctrl-C", () => {
     const store = await database.openStore();
     expect(await store.audit({})).toEqual([]);
     const [state] = await store.seriesStates({});
-    expect(state?.coveredCandles).toBeGreaterThanOrEqual((60 * 60_000 * 24) / DAY_MS);
+    expect(state?.coveredCandles).toBeGreaterThanOrEqual(60);
   }, 60_000);
 });
