@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 
 // eslint itself wants its config as a default export; everything of ours is a named one.
 export default defineConfig(
-  { ignores: ["dist/", "data/", "node_modules/", "**/*.cjs"] },
+  { ignores: ["dist/", "data/", "node_modules/", "**/*.cjs", "examples/"] },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

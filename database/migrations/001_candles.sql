@@ -61,13 +61,15 @@ CREATE TABLE candle_revisions (
 
 -- What should be held. A gap is whatever lies in `expected` and not in `coverage`.
 CREATE TABLE series (
-  market_id integer NOT NULL REFERENCES markets (id),
-  data_type text NOT NULL CHECK (data_type IN ('ohlcv', 'trades', 'orderbook')),
-  timeframe text NOT NULL DEFAULT '',
-  expected  tstzmultirange NOT NULL DEFAULT '{}',
+  collected_to timestamptz,
+  market_id    integer NOT NULL REFERENCES markets (id),
+  data_type    text NOT NULL CHECK (data_type IN ('ohlcv', 'trades', 'orderbook')),
+  timeframe    text NOT NULL DEFAULT '',
+  expected     tstzmultirange NOT NULL DEFAULT '{}',
   PRIMARY KEY (market_id, data_type, timeframe)
 );
 COMMENT ON TABLE series IS 'The time each series is expected to hold; its row is also the lock under which its coverage changes.';
+COMMENT ON COLUMN series.collected_to IS 'Up to where a running collector has followed it; null for what was only imported or backfilled.';
 
 -- What is proven. Ranges of one series never overlap.
 CREATE TABLE coverage (

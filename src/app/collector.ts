@@ -169,16 +169,15 @@ export class Collector {
     );
   }
 
-  /** Where a series begins: as configured; else where it began before; else a few candles ago, so that the first cycle shows something. */
+  /** Where a series begins: as configured, or a few candles ago, so that the first cycle shows something. */
   async #since(series: Series, signal: AbortSignal): Promise<number> {
     const known = this.#sinceMs.get(series);
     if (known !== undefined) return known;
     const { config } = this.#options;
     const endMs = await this.#keeper.closedEndMs(series.timeframe, signal);
-    const began = (await this.#state(series))?.expected[0]?.startMs;
     const { since } = config.mode.history;
     const configured = since === undefined ? undefined : historySinceMs(since, endMs);
-    const sinceMs = configured ?? began ?? endMs - config.request.overlap * timeframeMs(series.timeframe);
+    const sinceMs = configured ?? endMs - config.request.overlap * timeframeMs(series.timeframe);
     this.#sinceMs.set(series, sinceMs);
     return sinceMs;
   }

@@ -13,7 +13,7 @@ import type { Candle } from "../core/model/candle.js";
 import type { CandleBatch, Rejection } from "../core/model/candle-batch.js";
 import { formatTime } from "../core/time.js";
 import { timeframeMs, type Timeframe } from "../core/timeframe.js";
-import { CopyEncoder } from "./copy-encoder.js";
+import type { CopyEncoder } from "./copy-encoder.js";
 import { applyClaims, runsOf, type CoverageRange } from "./coverage-ledger.js";
 import { errorCode } from "./database-error.js";
 import { closeFilledGaps, recordMissing } from "./gap-log.js";

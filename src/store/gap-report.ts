@@ -9,7 +9,7 @@ import type { Gap, GapHistory, SeriesFilter, SeriesKey, SeriesState, Void } from
 /** $1 market, $2 timeframe, $3 and $4 the range; each may be null. */
 const CHOSEN = `
   chosen AS (
-    SELECT s.market_id, s.timeframe, e.name || ':' || m.symbol AS market,
+    SELECT s.market_id, s.timeframe, s.collected_to, e.name || ':' || m.symbol AS market,
            s.expected * tstzmultirange(tstzrange($3::timestamptz, $4::timestamptz)) AS wanted
     FROM series s JOIN markets m ON m.id = s.market_id JOIN exchanges e ON e.id = m.exchange_id
     WHERE s.data_type = 'ohlcv' AND ($1::int IS NULL OR s.market_id = $1) AND ($2::text IS NULL OR s.timeframe = $2)
@@ -125,13 +125,14 @@ export async function readSeriesStates(pool: Pool, filter: SeriesFilter): Promis
     void_ms: number;
     covered_end: number | null;
     first_hole: number | null;
+    collected_to: number | null;
   }>(
     `WITH ${CHOSEN}
      SELECT h.market_id, h.market, h.timeframe,
             (SELECT coalesce(array_agg((extract(epoch FROM lower(r)) * 1000)::float8 ORDER BY r), '{}') FROM unnest(c.wanted) r) AS starts,
             (SELECT coalesce(array_agg((extract(epoch FROM upper(r)) * 1000)::float8 ORDER BY r), '{}') FROM unnest(c.wanted) r) AS ends,
             coalesce(proven.covered_ms, 0)::bigint AS covered_ms, coalesce(proven.void_ms, 0)::bigint AS void_ms,
-            proven.covered_end, lower(h.ranges) AS first_hole
+            proven.covered_end, lower(h.ranges) AS first_hole, c.collected_to
      FROM holes h JOIN chosen c USING (market_id, timeframe)
      LEFT JOIN LATERAL (
        SELECT sum(part.ms) FILTER (WHERE v.evidence <> 'exchange_void') AS covered_ms,
@@ -158,6 +159,7 @@ export async function readSeriesStates(pool: Pool, filter: SeriesFilter): Promis
       voidCandles: row.void_ms / lengthMs,
       completeToMs: row.first_hole ?? expected.at(-1)?.endMs,
       latestCoveredMs: row.covered_end === null ? undefined : row.covered_end - lengthMs,
+      collectedToMs: row.collected_to ?? undefined,
     };
   });
 }

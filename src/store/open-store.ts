@@ -6,6 +6,9 @@ import { openEmbeddedPostgres } from "./embedded/embedded-postgres.js";
 import { PostgresStore } from "./postgres-store.js";
 import type { Store } from "./store.js";
 
+/** The login of `tickwell query` on the embedded server. */
+const READER_NAME = "tickwell_reader";
+
 export interface OpenStoreOptions {
   /** Where an embedded database lives; default `./data`. */
   readonly dataDir?: string;
@@ -33,7 +36,7 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   return PostgresStore.open({
     pool: { connectionString: url },
     connectionString: url,
-    revive: async () => undefined,
+    revive: async () => ({}),
     onClose: async () => undefined,
   });
 }
@@ -50,7 +53,12 @@ async function openEmbeddedStore(options: OpenStoreOptions): Promise<Store> {
     return await PostgresStore.open({
       pool: server.socketConnection,
       connectionString: server.connectionString,
-      revive: (signal) => server.ensureRunning(signal),
+      reader: { user: READER_NAME, password: server.socketConnection.password },
+      revive: async (signal) => {
+        await server.ensureRunning(signal);
+        const { host, port } = server.socketConnection;
+        return { host, port };
+      },
       onClose: () => server.close(),
     });
   } catch (error) {

@@ -14,6 +14,7 @@ import { databaseError } from "./database-error.js";
 import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
 import { migrate } from "./migrate.js";
+import { ensureReaderLogin, type ReaderLogin } from "./reader-login.js";
 import { queryReadOnly } from "./read-only-query.js";
 import type {
   AuditFinding,
@@ -33,6 +34,7 @@ import type {
 
 /** One for the writer, some for readers beside it. */
 const CONNECTIONS_MAX = 6;
+const READERS_MAX = 2;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A commit waits this long for another writer's lock on the same series before it is tried again. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -43,8 +45,10 @@ const OID_TIMESTAMPTZ = 1184;
 export interface PostgresStoreOptions {
   readonly pool: PoolConfig;
   readonly connectionString: string;
-  /** Starts the server again if it is ours. */
-  readonly revive: (signal: AbortSignal) => Promise<void>;
+  /** Another login for queries, where ours could do anything; the same one otherwise. */
+  readonly reader?: ReaderLogin;
+  /** Starts the server again if it is ours; says where it listens now. */
+  readonly revive: (signal: AbortSignal) => Promise<Pick<PoolConfig, "host" | "port">>;
   /** Runs after the last connection is closed. */
   readonly onClose: () => Promise<void>;
 }
@@ -54,29 +58,20 @@ export class PostgresStore implements Store {
   readonly serverVersion: string;
   readonly bans: BanMemory;
   readonly #pool: Pool;
+  /** For the users' own statements. */
+  readonly #readers: Pool;
   readonly #options: PostgresStoreOptions;
   /** Idle ones, as many as there were commits at once. */
   readonly #encoders: CopyEncoder[] = [];
 
   /** Connects, brings the schema up to date, and returns the store. */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
-    const pool = new Pool({
-      max: CONNECTIONS_MAX,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      application_name: `tickwell pid=${process.pid}`,
-      options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS}`,
-      types: { getTypeParser: parserOf },
-      ...options.pool,
-    });
-    // An idle connection that breaks is not an event of its own: whoever needs the next one hears of it.
-    pool.on("error", () => undefined);
-    // Nor is one that breaks in a transaction between two statements: the next statement says so. Without a listener of
-    // its own, a client that is in use would end the process.
-    pool.on("connect", (client) => client.on("error", () => undefined));
+    const pool = makePool(options.pool);
     try {
       const client = await pool.connect();
       try {
         await migrate(client);
+        if (options.reader) await ensureReaderLogin(client, options.reader);
         const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
         return new PostgresStore(pool, options, rows[0]?.server_version ?? "unknown");
       } finally {
@@ -90,6 +85,9 @@ export class PostgresStore implements Store {
 
   private constructor(pool: Pool, options: PostgresStoreOptions, serverVersion: string) {
     this.#pool = pool;
+    this.#readers = options.reader
+      ? makePool({ ...options.pool, ...options.reader, max: READERS_MAX })
+      : pool;
     this.#options = options;
     this.connectionString = options.connectionString;
     this.serverVersion = serverVersion;
@@ -139,20 +137,32 @@ export class PostgresStore implements Store {
     });
   }
 
-  expect(key: SeriesKey, range: TimeRange): Promise<number | undefined> {
+  expect(key: SeriesKey, range: TimeRange): Promise<void> {
     return this.#attempt("record what a series should hold", async () => {
-      const { rows } = await this.#pool.query<{ previous_end: number | null }>(
-        `WITH before AS (
-           SELECT upper(expected) AS previous_end FROM series WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2
-         ), put AS (
-           INSERT INTO series AS s (market_id, data_type, timeframe, expected)
-           VALUES ($1, 'ohlcv', $2, tstzmultirange(tstzrange($3, $4)))
-           ON CONFLICT (market_id, data_type, timeframe) DO UPDATE SET expected = s.expected + EXCLUDED.expected
-           WHERE NOT s.expected @> EXCLUDED.expected
-         ) SELECT previous_end FROM before`,
+      await this.#pool.query(
+        `INSERT INTO series AS s (market_id, data_type, timeframe, expected)
+         VALUES ($1, 'ohlcv', $2, tstzmultirange(tstzrange($3, $4)))
+         ON CONFLICT (market_id, data_type, timeframe) DO UPDATE SET expected = s.expected + EXCLUDED.expected
+         WHERE NOT s.expected @> EXCLUDED.expected`,
         [key.marketId, key.timeframe, formatTime(range.startMs), formatTime(range.endMs)],
       );
-      return rows[0]?.previous_end ?? undefined;
+    });
+  }
+
+  follow(key: SeriesKey, range: TimeRange): Promise<number | undefined> {
+    return this.#attempt("record what a series should hold", async () => {
+      const { rows } = await this.#pool.query<{ collected_to: number | null }>(
+        `WITH before AS (
+           SELECT collected_to FROM series WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2
+         ), put AS (
+           INSERT INTO series AS s (market_id, data_type, timeframe, expected, collected_to)
+           VALUES ($1, 'ohlcv', $2, tstzmultirange(tstzrange(least($3, (SELECT collected_to FROM before)), $4)), $4)
+           ON CONFLICT (market_id, data_type, timeframe) DO UPDATE
+           SET expected = s.expected + EXCLUDED.expected, collected_to = greatest(s.collected_to, EXCLUDED.collected_to)
+         ) SELECT collected_to FROM before`,
+        [key.marketId, key.timeframe, formatTime(range.startMs), formatTime(range.endMs)],
+      );
+      return rows[0]?.collected_to ?? undefined;
     });
   }
 
@@ -214,7 +224,7 @@ export class PostgresStore implements Store {
   query(sql: string, signal: AbortSignal): Promise<QueryResult> {
     return this.#attempt("run the query", async () => {
       signal.throwIfAborted();
-      const client = await this.#pool.connect();
+      const client = await this.#readers.connect();
       // The statement runs on the server: closing our side alone would leave it running.
       const cancel = (): void => {
         const { processID } = client as PoolClient & { processID: number };
@@ -230,12 +240,16 @@ export class PostgresStore implements Store {
     });
   }
 
-  revive(signal: AbortSignal): Promise<void> {
-    return this.#options.revive(signal);
+  async revive(signal: AbortSignal): Promise<void> {
+    const place = await this.#options.revive(signal);
+    // New connections are made from these; a server that was started again may have had to take another port.
+    for (const pool of [this.#pool, this.#readers]) Object.assign(pool.options, place);
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await Promise.all(
+      this.#readers === this.#pool ? [this.#pool.end()] : [this.#pool.end(), this.#readers.end()],
+    );
     await this.#options.onClose();
   }
 
@@ -288,6 +302,23 @@ export class PostgresStore implements Store {
       throw databaseError(error, doing);
     }
   }
+}
+
+function makePool(config: PoolConfig): Pool {
+  const pool = new Pool({
+    max: CONNECTIONS_MAX,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: `tickwell pid=${process.pid}`,
+    options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS}`,
+    types: { getTypeParser: parserOf },
+    ...config,
+  });
+  // An idle connection that breaks is not an event of its own: whoever needs the next one hears of it.
+  pool.on("error", () => undefined);
+  // Nor is one that breaks in a transaction between two statements: the next statement says so. Without a listener of
+  // its own, a client that is in use would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return pool;
 }
 
 interface MarketRow {

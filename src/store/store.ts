@@ -29,6 +29,8 @@ export interface SeriesState extends SeriesKey {
   readonly completeToMs: number | undefined;
   /** The open time of the last stored candle; undefined when there is none. */
   readonly latestCoveredMs: number | undefined;
+  /** Up to where a collector has followed the series; undefined for what was only imported or backfilled. */
+  readonly collectedToMs: number | undefined;
 }
 
 /** A gap or a void of one series, as users list them. */
@@ -142,11 +144,14 @@ export interface Store {
     options: { isSimulated: boolean },
   ): Promise<StoredMarket[]>;
   listMarkets(): Promise<StoredMarket[]>;
+  /** Declares that a series should hold `range`: from now on what is missing there is a gap. */
+  expect(key: SeriesKey, range: TimeRange): Promise<void>;
   /**
-   * Declares that a series should hold `range`: from now on what is missing there is a gap.
-   * @returns where the expectation ended before, epoch ms; undefined for a new series
+   * Declares that a series is collected up to `range.endMs`: it should hold `range`, and everything since it was followed
+   * the last time, however long ago that was.
+   * @returns up to where it had been followed before, epoch ms; undefined the first time
    */
-  expect(key: SeriesKey, range: TimeRange): Promise<number | undefined>;
+  follow(key: SeriesKey, range: TimeRange): Promise<number | undefined>;
   /** Rows, coverage, gaps and rejections of these pages in one transaction. */
   commit(batches: readonly CandleBatch[]): Promise<CommitResult>;
   /** What of `range` is expected and neither covered nor void. */

@@ -4,11 +4,11 @@
 import type { Clock } from "../core/clock.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
-import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
+import { intersectRanges, mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import type { CandleFeed } from "../pipeline/feed/candle-feed.js";
 import type { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import type { Stage } from "../pipeline/stage/stage.js";
-import type { OpenGap, SeriesKey, Store, StoredMarket } from "../store/store.js";
+import type { OpenGap, SeriesKey, Store, StoredMarket, SeriesState } from "../store/store.js";
 
 export interface CandleKeeperOptions {
   readonly store: Store;
@@ -43,6 +43,11 @@ export interface PassOutcome {
   readonly nextAskMs: number | undefined;
 }
 
+/** How often a suspended market is looked at. */
+const SUSPENDED_EVERY_MS = 86_400_000;
+/** The last candles asked for to see whether the exchange has later ones than a range in question. */
+const PROBE_CANDLES = 10;
+
 export class CandleKeeper {
   readonly #options: CandleKeeperOptions;
 
@@ -73,14 +78,22 @@ export class CandleKeeper {
     const endMs = await this.closedEndMs(series.timeframe, signal);
     const startMs = ceilToTimeframe(request.sinceMs, series.timeframe);
     if (endMs <= startMs) return NOTHING_DONE;
-    const previousEndMs = await store.expect(key, { startMs, endMs });
-    // What ended before this series begins was another expectation, of a backfill or an import; what lies between the two
-    // was never to be collected.
-    const isContinued = previousEndMs !== undefined && previousEndMs >= startMs;
-    if (isContinued && endMs - previousEndMs > request.pauseMaxMs + lengthMs) {
+    if (!series.market.isActive) {
+      // Nothing is to be expected of a suspended market but more of the same void: a look a day will do.
+      const [state] = await store.seriesStates(key);
+      const followedMs = state?.collectedToMs ?? -Infinity;
+      if (endMs - followedMs < SUSPENDED_EVERY_MS)
+        return this.#pass(series, { range: { startMs: 0, endMs: followedMs }, overlap: 0 }, signal, onPage);
+    }
+    const followedMs = await store.follow(key, { startMs, endMs });
+    if (
+      followedMs !== undefined &&
+      endMs - followedMs > request.pauseMaxMs + lengthMs &&
+      series.market.isActive
+    ) {
       const nowMs = clock.nowMs();
       const pause = {
-        startMs: previousEndMs,
+        startMs: followedMs,
         endMs,
         reason: "not_collected",
         detail: "nothing was collecting",
@@ -88,13 +101,8 @@ export class CandleKeeper {
       } as const;
       await this.#record(key, { missing: [pause], receivedMs: nowMs }, signal);
     }
-    const comparedEndMs = Math.min(previousEndMs ?? startMs, endMs);
-    const overlap = {
-      startMs: Math.max(startMs, comparedEndMs - request.overlap * lengthMs),
-      endMs: comparedEndMs,
-    };
     // Earlier expectations, of an import or a backfill, are kept complete as well.
-    return this.#pass(series, { startMs: 0, endMs }, [overlap], signal, onPage);
+    return this.#pass(series, { range: { startMs: 0, endMs }, overlap: request.overlap }, signal, onPage);
   }
 
   /**
@@ -109,7 +117,7 @@ export class CandleKeeper {
   ): Promise<PassOutcome> {
     await this.#options.exchangeClock.keepMeasured(signal);
     await this.#options.store.expect(keyOf(series), range);
-    return this.#pass(series, range, [], signal, onPage);
+    return this.#pass(series, { range, overlap: 0 }, signal, onPage);
   }
 
   /** After an error of the database: brings it back where the server is ours. */
@@ -119,8 +127,7 @@ export class CandleKeeper {
 
   async #pass(
     series: Series,
-    range: TimeRange,
-    overlap: readonly TimeRange[],
+    { range, overlap }: { range: TimeRange; overlap: number },
     signal: AbortSignal,
     onPage?: (batch: CandleBatch) => void,
   ): Promise<PassOutcome> {
@@ -128,9 +135,13 @@ export class CandleKeeper {
     const key = keyOf(series);
     const openGaps = await store.openGaps(key);
     const waiting = openGaps.filter((gap) => (gap.nextAskMs ?? 0) > clock.nowMs());
-    const due = mergeRanges([...subtractRanges(await store.missing(key, range), waiting), ...overlap]);
     const [state] = await store.seriesStates(key);
-    let latestSeenMs = state?.latestCoveredMs ?? -Infinity;
+    const compared = intersectRanges(lastCandles(state, overlap), state?.expected ?? []);
+    const due = mergeRanges([...subtractRanges(await store.missing(key, range), waiting), ...compared]);
+    let latestSeenMs = Math.max(
+      state?.latestCoveredMs ?? -Infinity,
+      await this.#probeLatest(series, due, state, signal),
+    );
     let candles = 0;
     let rejected = 0;
     let failures = 0;
@@ -164,6 +175,29 @@ export class CandleKeeper {
     };
   }
 
+  /**
+   * What is absent can only be judged beside a later candle. Where a range lies in the past and none is known behind it,
+   * the exchange is asked for its latest.
+   */
+  async #probeLatest(
+    series: Series,
+    due: readonly TimeRange[],
+    state: SeriesState | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const lengthMs = timeframeMs(series.timeframe);
+    const endMs = await this.closedEndMs(series.timeframe, signal);
+    const dueEndMs = due.at(-1)?.endMs ?? -Infinity;
+    const isInThePast = dueEndMs <= endMs - PROBE_CANDLES * lengthMs;
+    const isKnown = (state?.latestCoveredMs ?? -Infinity) >= dueEndMs;
+    if (due.length === 0 || !isInThePast || isKnown || !series.market.isActive) return -Infinity;
+    return this.#options.feed.latestOpenTimeMs(
+      series,
+      { startMs: endMs - PROBE_CANDLES * lengthMs, endMs },
+      signal,
+    );
+  }
+
   async #record(
     key: SeriesKey,
     facts: Pick<CandleBatch, "missing" | "receivedMs">,
@@ -185,6 +219,14 @@ const NOTHING_DONE: PassOutcome = {
   remaining: [],
   nextAskMs: undefined,
 };
+
+/** The last stored candles of a series, as a range. */
+function lastCandles(state: SeriesState | undefined, count: number): TimeRange[] {
+  if (state?.latestCoveredMs === undefined || count === 0) return [];
+  const lengthMs = timeframeMs(state.timeframe);
+  const endMs = state.latestCoveredMs + lengthMs;
+  return [{ startMs: endMs - count * lengthMs, endMs }];
+}
 
 function keyOf({ market, timeframe }: Series): SeriesKey {
   return { marketId: market.id, timeframe };

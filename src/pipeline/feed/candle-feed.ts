@@ -84,6 +84,21 @@ export class CandleFeed {
     const run = new FeedRun(this.#options, request, signal, onPage);
     return run.run();
   }
+
+  /** The latest open time within `range` at which the exchange has a candle, epoch ms; -Infinity when it has none. */
+  async latestOpenTimeMs(
+    { market, timeframe }: Pick<FeedRequest, "market" | "timeframe">,
+    range: TimeRange,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { exchange } = this.#options;
+    const limit = exchange.traits.candlePageRowsMax;
+    const page = await exchange.fetchCandles(
+      { nativeSymbol: market.nativeSymbol, timeframe, fromMs: range.startMs, toMs: range.endMs, limit },
+      signal,
+    );
+    return Math.max(...page.candidates.map((candidate) => candidate.openTimeMs ?? -Infinity), -Infinity);
+  }
 }
 
 /** One call of `fetchRange`: a cursor that several workers move. */
