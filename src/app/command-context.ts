@@ -1,5 +1,5 @@
 // What every command is given: where to write, what to log to, when to stop, and how to say that a check fell short.
-import type { Log } from "../core/log.js";
+import type { Log, LogLevel } from "../core/log.js";
 
 /** Exit statuses a command may end with by itself; errors have theirs by kind. */
 export const EXIT = { done: 0, failed: 1, usage: 2, shortfall: 3 } as const;
@@ -20,6 +20,7 @@ export interface CommandContext {
 export interface GlobalOptions {
   readonly config?: readonly string[];
   readonly dataDir: string;
+  readonly logLevel?: LogLevel;
   readonly json?: boolean;
   readonly color: boolean;
 }

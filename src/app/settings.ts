@@ -5,6 +5,7 @@ import type { MarketName } from "../core/model/market.js";
 import type { Store } from "../store/store.js";
 import { openStore } from "../store/open-store.js";
 import { systemClock } from "../core/clock.js";
+import { createLog, type Log } from "../core/log.js";
 import { EXCHANGES, isExchangeName } from "../exchanges/registry.js";
 import { usageError } from "./arguments.js";
 import type { CommandContext, GlobalOptions } from "./command-context.js";
@@ -40,6 +41,18 @@ export function collectorFor(
     ofExchange[0] ??
     resolveCollector(collectorSchema.parse({ exchange, symbols: [{ symbol: "BTC/USDT" }] }), exchange)
   );
+}
+
+/** The log a long-running command writes: as the config says, unless the command line says otherwise. */
+export function logFor({ instance }: TickwellConfig, options: GlobalOptions, context: CommandContext): Log {
+  if (options.logLevel !== undefined) return context.log;
+  const { level, format } = instance.log;
+  const isTerminal = process.stderr.isTTY;
+  return createLog({
+    level,
+    isPretty: format === "auto" ? isTerminal : format === "pretty",
+    hasColor: isTerminal && options.color,
+  });
 }
 
 /** Opens the store, runs `work`, closes the store, whatever happens. */

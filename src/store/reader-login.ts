@@ -14,12 +14,14 @@ export async function ensureReaderLogin(client: ClientBase, { user, password }: 
     `DO $$ BEGIN CREATE ROLE ${name} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
   );
   const { rows } = await client.query<{ is_ready: boolean }>(
-    `SELECT pg_has_role($1, 'pg_read_all_data', 'member') AND rolpassword IS NOT NULL AS is_ready
+    `SELECT has_table_privilege($1, 'ohlcv', 'SELECT') AND rolpassword IS NOT NULL AS is_ready
      FROM pg_authid WHERE rolname = $1`,
     [user],
   );
   if (rows[0]?.is_ready) return;
   await client.query(`ALTER ROLE ${name} PASSWORD ${escapeLiteral(password)}`);
   await client.query(`ALTER ROLE ${name} SET default_transaction_read_only = on`);
-  await client.query(`GRANT pg_read_all_data TO ${name}`);
+  // Our tables, and those of later migrations; not pg_read_all_data, which opens the catalog of passwords too.
+  await client.query(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${name}`);
+  await client.query(`ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO ${name}`);
 }

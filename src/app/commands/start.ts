@@ -11,7 +11,7 @@ import { Collector, formatSeries, type CycleReport } from "../collector.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
 import { exchangeFor } from "../exchange-for.js";
-import { loadSettings, withStore } from "../settings.js";
+import { loadSettings, logFor, withStore } from "../settings.js";
 import { formatCount } from "../table.js";
 
 interface StartOptions extends GlobalOptions {
@@ -34,6 +34,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
       const durationMs =
         options.duration === undefined ? undefined : readDuration("--duration", options.duration);
       const settings = await loadSettings(options);
+      const running = { ...context, log: logFor(settings, options, context) };
       if (settings.collectors.length === 0) {
         throw usageError(
           "start: there is no collector in the config; name a folder with -c, or copy configs/collector/binance_btcusdt_1m.yml of the package",
@@ -43,8 +44,8 @@ export function addStartCommand(program: Command, context: CommandContext): void
       const limits = durationMs === undefined ? [] : [AbortSignal.timeout(durationMs)];
       const failed = new AbortController();
       const signal = AbortSignal.any([context.signal, failed.signal, ...limits]);
-      await withStore(context, options, { url: settings.instance.storage.url, role: "owner" }, (store) =>
-        new StartCommand({ store, settings, options, context, signal, failed }).run(),
+      await withStore(running, options, { url: settings.instance.storage.url, role: "owner" }, (store) =>
+        new StartCommand({ store, settings, options, context: running, signal, failed }).run(),
       );
     });
 }
