@@ -36,7 +36,7 @@ function stopOnSignals(stop: AbortController): void {
   const ask = (): void => {
     if (hasAsked) process.exit(130);
     hasAsked = true;
-    process.stderr.write("\nStopping: what was received is being stored. Once more stops now.\n");
+    process.stderr.write("\nStopping cleanly: what was received is kept. Once more stops at once.\n");
     stop.abort(new Error("stopped by the user"));
   };
   process.on("SIGINT", ask);

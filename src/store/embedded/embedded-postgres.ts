@@ -148,7 +148,7 @@ class EmbeddedServer implements EmbeddedPostgres {
     }
     const { port } = this.socketConnection;
     const words = started.byUs ? "embedded PostgreSQL started" : "embedded PostgreSQL was running, using it";
-    log.info({ port, version: this.#serverVersion, directory: layout.root }, words);
+    log.debug({ port, version: this.#serverVersion, directory: layout.root }, words);
   }
 
   /** Step 1: tries until it is in, as long as the server is only coming or going. */

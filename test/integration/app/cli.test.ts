@@ -232,7 +232,7 @@ describe("Ctrl-C", () => {
         { what: () => cli.stderr },
       );
       cli.signal("SIGINT");
-      await cli.says("Once more stops now");
+      await cli.says("Once more stops at once");
       expect(cli.hasEnded).toBe(false);
       expect(await cli.kill("SIGINT")).toMatchObject({ status: 130, stdout: "" });
     } finally {
