@@ -13,7 +13,8 @@ import {
   type ConfigFileKind,
   type JsonSchema,
 } from "./config-json-schema.js";
-import { isSecretKey, maskText } from "./config-secrets.js";
+import { maskText } from "../core/mask-text.js";
+import { isSecretKey } from "./config-secrets.js";
 
 type Issue = z.core.$ZodIssue;
 

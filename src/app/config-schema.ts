@@ -178,7 +178,7 @@ const backfill = z.strictObject({
     .min(1)
     .max(64)
     .default(4) // keeps the line busy; the rate limit, not this, is the bound
-    .describe("Backfill tasks worked on at once."),
+    .describe("Pages of one series fetched at once."),
   max_retries: z
     .int()
     .min(0)

@@ -1,5 +1,5 @@
 // Builds a venue from a collector's config, with its bans kept in the store.
-import { systemClock, type Clock } from "../core/clock.js";
+import { systemClock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
 import type { Log } from "../core/log.js";
 import type { BanMemory } from "../core/net/ban-memory.js";
@@ -8,31 +8,18 @@ import type { Exchange, RequestFailure } from "../exchanges/exchange.js";
 import { createExchange } from "../exchanges/registry.js";
 import type { CollectorConfig } from "./config-types.js";
 
-export interface ExchangeForOptions {
-  readonly bans: BanMemory;
-  readonly log: Log;
-  readonly clock?: Clock;
-  readonly onFailure?: (failure: RequestFailure) => void;
-}
-
 /** The venue a collector asks. */
-export function exchangeFor(
-  config: CollectorConfig,
-  { bans, log, clock, onFailure }: ExchangeForOptions,
-): Exchange {
+export function exchangeFor(config: CollectorConfig, { bans, log }: { bans: BanMemory; log: Log }): Exchange {
   return createExchange(config.exchange.name, {
     restUrl: config.exchange.restUrl,
     timeoutMs: config.request.timeoutMs,
     rateLimitShare: config.rateLimit.share,
     retry: config.retry,
-    clock: clock ?? systemClock,
+    clock: systemClock,
     random: systemRandom,
     bans,
     log,
-    onFailure: (failure) => {
-      logFailure(log, failure);
-      onFailure?.(failure);
-    },
+    onFailure: (failure) => logFailure(log, failure),
   });
 }
 

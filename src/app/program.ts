@@ -44,7 +44,7 @@ export function createProgram(context: CommandContext): Command {
       "a folder of configs or a single file; may be repeated (default: ./configs)",
       collect,
     )
-    .option("--data-dir <path>", "where the embedded database, captures and exports live", "./data")
+    .option("--data-dir <path>", "where the embedded database lives", "./data")
     .option("--log-level <level>", LOG_LEVELS.join(", "), readLogLevel)
     .option("--json", "results as JSON on stdout")
     .option("--no-color", "no colours")

@@ -1,4 +1,4 @@
-// The contract every venue implements: five functions, from the wire to records. A venue repeats a single request that
+// The contract every venue implements: four functions, from the wire to records. A venue repeats a single request that
 // failed in passing, and otherwise only says what it was asked and what it answered; paging, checking and storing are
 // done by whoever calls.
 import type { Clock } from "../core/clock.js";

@@ -21,8 +21,8 @@ export const EXCHANGES = Object.keys(FACTORIES) as readonly ExchangeName[];
 /** What a request is given unless the caller says otherwise. */
 export const REQUEST_DEFAULTS = {
   timeoutMs: 10_000, // Binance's own backend gives up after 10 s
-  rateLimitShare: 0.8, // the rest is for whatever else runs on this IP
-  retry: { attempts: 5, baseDelayMs: 500, maxDelayMs: 30_000 }, // rides out some ten seconds; longer is a cycle's matter
+  rateLimitShare: 0.5, // the rest is for whatever else runs on this IP
+  retry: { attempts: 5, baseDelayMs: 500, maxDelayMs: 60_000 }, // rides out some ten seconds; longer is a cycle's matter
 } as const;
 
 export function isExchangeName(name: string): name is ExchangeName {

@@ -161,7 +161,7 @@ async function lockSeries(client: PoolClient, allSeries: readonly SeriesState[])
   }
 }
 
-/** The range that a series' batches speak about, widened so that touching neighbours can be joined. */
+/** The range that a series' batches speak about. */
 function hullOf(batches: readonly CandleBatch[], lengthMs: number): { startMs: number; endMs: number } {
   let startMs = Infinity;
   let endMs = -Infinity;

@@ -36,12 +36,6 @@ export class CopyEncoder {
     this.#length = this.#buffer.writeInt32BE(-1, this.#length);
   }
 
-  smallint(value: number): void {
-    this.#reserve(6);
-    this.#length = this.#buffer.writeInt32BE(2, this.#length);
-    this.#length = this.#buffer.writeInt16BE(value, this.#length);
-  }
-
   integer(value: number): void {
     this.#reserve(8);
     this.#length = this.#buffer.writeInt32BE(4, this.#length);

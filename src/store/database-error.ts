@@ -1,4 +1,4 @@
-// From whatever pg throws to a TickwellError of kind `database`: the only place that reads SQLSTATE codes.
+// From whatever pg throws to a TickwellError of kind `database`, by its SQLSTATE.
 import { TickwellError } from "../core/fault.js";
 
 /** SQLSTATE codes and classes after which the same statement may succeed later, and what to tell the user. */

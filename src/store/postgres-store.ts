@@ -5,6 +5,7 @@ import type { BanMemory } from "../core/net/ban-memory.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
 import type { MarketInfo, MarketType } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
+import { maskText } from "../core/mask-text.js";
 import { formatTime } from "../core/time.js";
 import { commitBatches } from "./candle-commit.js";
 import { readCandles } from "./candle-reader.js";
@@ -79,7 +80,7 @@ export class PostgresStore implements Store {
       }
     } catch (error) {
       await pool.end();
-      throw databaseError(error, `open the database ${redactedUrl(options.connectionString)}`);
+      throw databaseError(error, `open the database ${maskText(options.connectionString)}`);
     }
   }
 
@@ -353,9 +354,4 @@ function parserOf(oid: number): (text: string) => unknown {
     return (text) => Date.parse(text.replace(" ", "T") + (text.endsWith("+00") ? ":00" : ""));
   if (oid === OID_INT8) return Number;
   return types.getTypeParser(oid) as (text: string) => unknown;
-}
-
-/** A connection string without its password, for messages. */
-export function redactedUrl(url: string): string {
-  return url.replace(/(:\/\/[^:@/]*):[^@/]*@/, "$1:***@");
 }

@@ -130,7 +130,10 @@ export interface QueryResult {
   readonly rows: readonly (readonly unknown[])[];
 }
 
-/** All methods reject with a TickwellError of kind `database`. */
+/**
+ * All methods reject with a TickwellError of kind `database`; `query` with `bad_request` where the statement is at fault,
+ * and those that take a signal with its reason.
+ */
 export interface Store {
   /** For psql, pandas, Grafana. */
   readonly connectionString: string;

@@ -8,7 +8,8 @@ import type { CommandContext } from "../command-context.js";
 import { configError, type ConfigFault } from "../config-fault.js";
 import { inspectConfig, type ConfigInspection } from "../config-file.js";
 import { editorSchema, type ConfigFileKind } from "../config-json-schema.js";
-import { maskSecrets, maskText } from "../config-secrets.js";
+import { maskText } from "../../core/mask-text.js";
+import { maskSecrets } from "../config-secrets.js";
 import type { HistorySince, TickwellConfig } from "../config-types.js";
 
 /** The program's options that matter here. */
@@ -102,7 +103,6 @@ function planOf({ instance, collectors }: TickwellConfig) {
   return {
     storage: maskText(instance.storage.url),
     stage: instance.stage.kind,
-    api: { host: instance.api.host, port: instance.api.port },
     collectors: collectors.map(({ name, exchange, symbols, mode }) => ({
       name,
       markets: symbols.map(({ symbol, timeframes, channels }) => ({
@@ -118,8 +118,8 @@ function planOf({ instance, collectors }: TickwellConfig) {
 
 /** What would be done, in short: for people. */
 function describePlan(config: TickwellConfig): string {
-  const { storage, stage, api, collectors } = planOf(config);
-  const lines = [`storage ${storage}, stage ${stage}, api http://${api.host}:${api.port}`];
+  const { storage, stage, collectors } = planOf(config);
+  const lines = [`storage ${storage}, stage ${stage}`];
   if (collectors.length === 0) lines.push("no collectors: there is nothing to collect");
   for (const { name, markets, since, live } of collectors) {
     lines.push(

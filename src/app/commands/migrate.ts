@@ -1,6 +1,6 @@
 // `tickwell migrate`: brings the store's schema up to date and says what it is.
 import type { Command } from "commander";
-import { redactedUrl } from "../../store/postgres-store.js";
+import { maskText } from "../../core/mask-text.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
 import { loadSettings, withStore } from "../settings.js";
 
@@ -22,7 +22,7 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
           return;
         }
         context.stdout(
-          `${redactedUrl(store.connectionString)} (PostgreSQL ${store.serverVersion}) is up to date:\n`,
+          `${maskText(store.connectionString)} (PostgreSQL ${store.serverVersion}) is up to date:\n`,
         );
         for (const migration of migrations) context.stdout(`  ${String(migration.name)}\n`);
       });

@@ -185,16 +185,19 @@ class StartCommand {
 
 /** What a config may say already and this version does not do: said before anything starts, not left out in silence. */
 function refuseUnavailable({ instance, collectors }: TickwellConfig): void {
-  if (instance.stage.kind !== "memory")
-    throw usageError(`stage.kind: ${instance.stage.kind} is not available in this version; set it to memory`);
-  if (instance.capture.enabled)
-    throw usageError("capture.enabled: captures are not available in this version; set it to false");
-  for (const { name, symbols } of collectors) {
-    const missing = symbols.find(({ channels }) => channels.some((channel) => channel !== "candles"));
-    if (missing) {
-      throw usageError(
-        `${name}: ${missing.symbol}: channels ${missing.channels.join(", ")}: only candles are available in this version`,
-      );
+  const refuse = (key: string, found: string, remedy: string): never => {
+    throw usageError(`${key}: ${found} is not available in this version; ${remedy}`);
+  };
+  if (instance.stage.kind !== "memory") refuse("stage.kind", instance.stage.kind, "set it to memory");
+  if (instance.capture.enabled) refuse("capture.enabled", "true", "set it to false");
+  if (instance.alerts.webhookUrl !== undefined) refuse("alerts.webhook_url", "a webhook", "remove it");
+  for (const { name, symbols, validation } of collectors) {
+    for (const { symbol, channels } of symbols) {
+      const missing = channels.filter((channel) => channel !== "candles").join(", ");
+      if (missing !== "") refuse(`${name}: ${symbol}: channels`, missing, "leave candles");
+    }
+    if (validation.onFailure !== "skip_and_log") {
+      refuse(`${name}: validation.on_failure`, validation.onFailure, "set it to skip_and_log");
     }
   }
 }

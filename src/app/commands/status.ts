@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import { formatMinute, formatTime } from "../../core/time.js";
-import { redactedUrl } from "../../store/postgres-store.js";
-import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import { maskText } from "../../core/mask-text.js";
+import type { CommandContext, GlobalOptions } from "../command-context.js";
 import { loadSettings, withStore } from "../settings.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
 
@@ -26,7 +26,7 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
         const openGaps = new Map(history.map((each) => [`${each.market} ${each.timeframe}`, each.open]));
         // The embedded database's password is the user's own, made here and needed to connect; another's is not repeated.
         const connection =
-          instance.storage.url === "embedded" ? store.connectionString : redactedUrl(store.connectionString);
+          instance.storage.url === "embedded" ? store.connectionString : maskText(store.connectionString);
         if (options.json) {
           context.stdout(
             `${JSON.stringify({
@@ -78,6 +78,5 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
             `quarantine: ${each.market} ${each.timeframe} ${each.rule}: ${formatCount(each.records)}\n`,
           );
       });
-      context.setExitStatus(EXIT.done);
     });
 }

@@ -64,7 +64,7 @@ describe("config check", () => {
       "collector/btc.yml: ok",
       "stray.yml: not read, it is neither tickwell.yml nor in collector/",
       "",
-      "storage embedded, stage memory, api http://127.0.0.1:7377",
+      "storage embedded, stage memory",
       "btc: history since 2024-01-01T00:00:00Z, then live",
       "  binance:BTC/USDT  candles 1m 1h",
       "",
@@ -101,9 +101,9 @@ describe("config check", () => {
   });
 
   it("reads the process's environment", async () => {
-    vi.stubEnv("TICKWELL_TEST_PORT", "4321");
-    await write({ "tickwell.yml": "api:\n  port: ${TICKWELL_TEST_PORT}\n" });
-    expect((await run("check")).stdout).toContain("http://127.0.0.1:4321");
+    vi.stubEnv("TICKWELL_TEST_HOST", "db.example");
+    await write({ "tickwell.yml": "storage:\n  url: postgres://${TICKWELL_TEST_HOST}/candles\n" });
+    expect((await run("check")).stdout).toContain("postgres://db.example/candles");
   });
 });
 
