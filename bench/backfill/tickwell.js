@@ -2,8 +2,6 @@
 import { systemClock } from "../../dist/src/core/clock.js";
 import { silentLog } from "../../dist/src/core/log.js";
 import { createExchange } from "../../dist/src/exchanges/registry.js";
-import { CandleFeed } from "../../dist/src/pipeline/feed/candle-feed.js";
-import { ExchangeClock } from "../../dist/src/pipeline/feed/exchange-clock.js";
 import { Pipeline } from "../../dist/src/pipeline/pipeline.js";
 import { openStore } from "../../dist/src/store/open-store.js";
 import { backfillRange } from "../../dist/src/upkeep/backfill-range.js";
@@ -23,16 +21,15 @@ if (!listed) throw new Error("the exchange lists nothing");
 const [market] = await store.putMarkets("binance", [listed], { isSimulated: true });
 if (!market) throw new Error("the market was not stored");
 const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 20_000 });
-const exchangeClock = new ExchangeClock({ exchange, clock: systemClock, log: silentLog });
-const feed = new CandleFeed({
-  exchange,
+const keeper = new CandleKeeper({
+  store,
   stage: pipeline.stage,
+  exchange,
   clock: systemClock,
-  exchangeNowMs: () => exchangeClock.nowMs(),
+  log: silentLog,
   concurrency: 4,
   voidConfirmAfterMs: 30_000,
 });
-const keeper = new CandleKeeper({ store, stage: pipeline.stage, feed, exchangeClock, clock: systemClock });
 const range = { startMs: YEAR_START_MS, endMs: YEAR_START_MS + Number(rows) * MINUTE_MS };
 const outcome = await backfillRange(
   { keeper, clock: systemClock },

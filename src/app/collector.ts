@@ -8,8 +8,6 @@ import type { CandleBatch } from "../core/model/candle-batch.js";
 import { formatMarketName } from "../core/model/market.js";
 import { timeframeMs } from "../core/timeframe.js";
 import type { Exchange } from "../exchanges/exchange.js";
-import { CandleFeed } from "../pipeline/feed/candle-feed.js";
-import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { SeriesState, Store } from "../store/store.js";
 import { CandleKeeper, type PassOutcome, type Series } from "../upkeep/candle-keeper.js";
@@ -55,17 +53,16 @@ export class Collector {
     const { config, exchange, store, pipeline, clock, log } = options;
     this.config = config;
     this.#options = options;
-    const exchangeClock = new ExchangeClock({ exchange, clock, log });
-    const feed = new CandleFeed({
-      exchange,
+    this.#keeper = new CandleKeeper({
+      store,
       stage: pipeline.stage,
+      exchange,
       clock,
-      exchangeNowMs: () => exchangeClock.nowMs(),
+      log,
       concurrency: config.backfill.concurrency,
       pageRowsMax: config.request.limit,
       voidConfirmAfterMs: config.backfill.voidConfirmAfterMs,
     });
-    this.#keeper = new CandleKeeper({ store, stage: pipeline.stage, feed, exchangeClock, clock });
   }
 
   /**

@@ -5,17 +5,25 @@ import type { Clock } from "../core/clock.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
 import { intersectRanges, mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
-import type { CandleFeed } from "../pipeline/feed/candle-feed.js";
-import type { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
+import type { Log } from "../core/log.js";
+import type { Exchange } from "../exchanges/exchange.js";
+import { CandleFeed } from "../pipeline/feed/candle-feed.js";
+import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { OpenGap, SeriesKey, Store, StoredMarket, SeriesState } from "../store/store.js";
 
 export interface CandleKeeperOptions {
   readonly store: Store;
   readonly stage: Stage;
-  readonly feed: CandleFeed;
-  readonly exchangeClock: ExchangeClock;
+  readonly exchange: Exchange;
   readonly clock: Clock;
+  readonly log: Log;
+  /** Requests for one series under way at once. */
+  readonly concurrency: number;
+  /** Rows a page; the venue's maximum when undefined. */
+  readonly pageRowsMax?: number | undefined;
+  /** How long after the first answer an absent candle is asked for again, ms. */
+  readonly voidConfirmAfterMs: number;
 }
 
 export interface Series {
@@ -50,16 +58,19 @@ const PROBE_CANDLES = 10;
 
 export class CandleKeeper {
   readonly #options: CandleKeeperOptions;
+  readonly #exchangeClock: ExchangeClock;
+  readonly #feed: CandleFeed;
 
   constructor(options: CandleKeeperOptions) {
     this.#options = options;
+    this.#exchangeClock = new ExchangeClock(options);
+    this.#feed = new CandleFeed({ ...options, exchangeClock: this.#exchangeClock });
   }
 
   /** The end of the last candle that is closed by the exchange's clock, epoch ms. */
   async closedEndMs(timeframe: Timeframe, signal: AbortSignal): Promise<number> {
-    const { exchangeClock } = this.#options;
-    await exchangeClock.keepMeasured(signal);
-    return floorToTimeframe(exchangeClock.nowMs(), timeframe);
+    await this.#exchangeClock.keepMeasured(signal);
+    return floorToTimeframe(this.#exchangeClock.nowMs(), timeframe);
   }
 
   /**
@@ -115,7 +126,7 @@ export class CandleKeeper {
     signal: AbortSignal,
     onPage?: (batch: CandleBatch) => void,
   ): Promise<PassOutcome> {
-    await this.#options.exchangeClock.keepMeasured(signal);
+    await this.#exchangeClock.keepMeasured(signal);
     await this.#options.store.expect(keyOf(series), range);
     return this.#pass(series, { range, overlap: 0 }, signal, onPage);
   }
@@ -131,7 +142,7 @@ export class CandleKeeper {
     signal: AbortSignal,
     onPage?: (batch: CandleBatch) => void,
   ): Promise<PassOutcome> {
-    const { store, stage, feed, clock } = this.#options;
+    const { store, stage, clock } = this.#options;
     const key = keyOf(series);
     const openGaps = await store.openGaps(key);
     const waiting = openGaps.filter((gap) => (gap.nextAskMs ?? 0) > clock.nowMs());
@@ -145,11 +156,10 @@ export class CandleKeeper {
     let candles = 0;
     let rejected = 0;
     let failures = 0;
-    let lastSequence = 0;
     try {
       // Latest first: with a later candle at hand, what is absent before it can be judged.
       for (const part of due.toReversed()) {
-        const outcome = await feed.fetchRange(
+        const outcome = await this.#feed.fetchRange(
           { ...series, range: part, openGaps, latestSeenMs },
           signal,
           (batch) => {
@@ -160,10 +170,10 @@ export class CandleKeeper {
         candles += outcome.candles;
         rejected += outcome.rejected;
         failures += outcome.failures.length;
-        lastSequence = Math.max(lastSequence, outcome.lastSequence);
       }
     } finally {
-      if (!signal.aborted) await stage.settled(lastSequence, signal);
+      // Also what a failed part has handed on: the next pass must find it in coverage, not fetch it again.
+      if (!signal.aborted) await stage.settled(stage.lastSequence, signal);
     }
     const remaining = await store.missing(key, range);
     return {
@@ -191,11 +201,7 @@ export class CandleKeeper {
     const isInThePast = dueEndMs <= endMs - PROBE_CANDLES * lengthMs;
     const isKnown = (state?.latestCoveredMs ?? -Infinity) >= dueEndMs;
     if (due.length === 0 || !isInThePast || isKnown || !series.market.isActive) return -Infinity;
-    return this.#options.feed.latestOpenTimeMs(
-      series,
-      { startMs: endMs - PROBE_CANDLES * lengthMs, endMs },
-      signal,
-    );
+    return this.#feed.latestOpenTimeMs(series, { startMs: endMs - PROBE_CANDLES * lengthMs, endMs }, signal);
   }
 
   async #record(

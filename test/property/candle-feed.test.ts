@@ -38,7 +38,7 @@ it("a feed speaks for each minute once and hands on every candle it could fetch"
         exchange,
         stage,
         clock: new EagerClock(NOW_MS),
-        exchangeNowMs: () => NOW_MS,
+        exchangeClock: { nowMs: () => NOW_MS },
         concurrency,
         voidConfirmAfterMs: 60_000,
       });

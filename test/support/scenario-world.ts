@@ -13,8 +13,6 @@ import type { TimeRange } from "../../src/core/range.js";
 import type { Timeframe } from "../../src/core/timeframe.js";
 import type { Exchange } from "../../src/exchanges/exchange.js";
 import { createExchange } from "../../src/exchanges/registry.js";
-import { CandleFeed } from "../../src/pipeline/feed/candle-feed.js";
-import { ExchangeClock } from "../../src/pipeline/feed/exchange-clock.js";
 import { Pipeline } from "../../src/pipeline/pipeline.js";
 import type { SeriesKey, Store } from "../../src/store/store.js";
 import { backfillRange } from "../../src/upkeep/backfill-range.js";
@@ -162,16 +160,15 @@ export class ScenarioWorld {
     if (!listed) throw new Error(`the simulated exchange has no ${symbol}`);
     const [market] = await store.putMarkets("binance", [listed], { isSimulated: true });
     if (!market) throw new Error("the market was not stored");
-    const exchangeClock = new ExchangeClock({ exchange: venue, clock, log: silentLog });
-    const feed = new CandleFeed({
-      exchange: venue,
+    const keeper = new CandleKeeper({
+      store,
       stage: pipeline.stage,
+      exchange: venue,
       clock,
-      exchangeNowMs: () => exchangeClock.nowMs(),
+      log: silentLog,
       concurrency: 4,
       voidConfirmAfterMs: 30_000,
     });
-    const keeper = new CandleKeeper({ store, stage: pipeline.stage, feed, exchangeClock, clock });
     const closed = { ...range, endMs: Math.min(range.endMs, await keeper.closedEndMs(timeframe, signal)) };
     return backfillRange({ keeper, clock }, { series: { market, timeframe }, range: closed }, signal);
   }

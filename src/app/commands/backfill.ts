@@ -8,8 +8,6 @@ import { formatMarketName } from "../../core/model/market.js";
 import { totalMs, type TimeRange } from "../../core/range.js";
 import { formatMinute, formatTime } from "../../core/time.js";
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../../core/timeframe.js";
-import { CandleFeed } from "../../pipeline/feed/candle-feed.js";
-import { ExchangeClock } from "../../pipeline/feed/exchange-clock.js";
 import { Pipeline } from "../../pipeline/pipeline.js";
 import type { SeriesState, Store } from "../../store/store.js";
 import { backfillRange } from "../../upkeep/backfill-range.js";
@@ -101,22 +99,15 @@ class BackfillCommand {
       const listed = findMarket(exchange.id, await exchange.fetchMarkets(bounded), wanted.name.symbol);
       const [market] = await this.#store.putMarkets(exchange.id, [listed], { isSimulated: false });
       if (!market) throw new Error(`${listed.symbol} was stored and is not there`);
-      const exchangeClock = new ExchangeClock({ exchange, clock: systemClock, log });
-      const feed = new CandleFeed({
-        exchange,
-        stage: pipeline.stage,
-        clock: systemClock,
-        exchangeNowMs: () => exchangeClock.nowMs(),
-        concurrency: this.#config.backfill.concurrency,
-        pageRowsMax: this.#config.request.limit,
-        voidConfirmAfterMs: this.#config.backfill.voidConfirmAfterMs,
-      });
       const keeper = new CandleKeeper({
         store: this.#store,
         stage: pipeline.stage,
-        feed,
-        exchangeClock,
+        exchange,
         clock: systemClock,
+        log,
+        concurrency: this.#config.backfill.concurrency,
+        pageRowsMax: this.#config.request.limit,
+        voidConfirmAfterMs: this.#config.backfill.voidConfirmAfterMs,
       });
       await this.#fill(keeper, { market, timeframe: wanted.timeframe }, wanted.range, bounded);
     } catch (error) {

@@ -3,20 +3,19 @@
 import type { Clock } from "../../core/clock.js";
 import { classifyError, describeError, TickwellError, type Fault } from "../../core/fault.js";
 import type { CandleBatch } from "../../core/model/candle-batch.js";
-import { timeframeMs } from "../../core/timeframe.js";
 import type { TimeRange } from "../../core/range.js";
 import type { CandlePage, Exchange } from "../../exchanges/exchange.js";
 import type { OpenGap, StoredMarket } from "../../store/store.js";
-import type { Timeframe } from "../../core/timeframe.js";
+import { timeframeMs, type Timeframe } from "../../core/timeframe.js";
 import type { Stage } from "../stage/stage.js";
 import { readPage } from "./candle-page.js";
+import type { ExchangeClock } from "./exchange-clock.js";
 
 export interface CandleFeedOptions {
   readonly exchange: Exchange;
   readonly stage: Stage;
   readonly clock: Clock;
-  /** Now by the exchange's clock, epoch ms. */
-  readonly exchangeNowMs: () => number;
+  readonly exchangeClock: Pick<ExchangeClock, "nowMs">;
   /** Requests under way at once. */
   readonly concurrency: number;
   /** Rows a page; the venue's maximum when undefined. */
@@ -40,8 +39,6 @@ export interface FeedOutcome {
   readonly rejected: number;
   /** Windows that could not be fetched; each is in the gap log. */
   readonly failures: readonly { readonly range: TimeRange; readonly error: unknown }[];
-  /** The last batch handed to the stage; 0 when there was none. */
-  readonly lastSequence: number;
 }
 
 /** The next cycle may ask at once; a bad answer of a healthy host is given a minute to mend. */
@@ -115,7 +112,6 @@ class FeedRun {
   #pages = 0;
   #candles = 0;
   #rejected = 0;
-  #lastSequence = 0;
 
   constructor(
     options: CandleFeedOptions,
@@ -148,7 +144,6 @@ class FeedRun {
       candles: this.#candles,
       rejected: this.#rejected,
       failures: this.#failures,
-      lastSequence: this.#lastSequence,
     };
   }
 
@@ -172,7 +167,7 @@ class FeedRun {
 
   /** @returns up to where the answer speaks */
   async #fetchWindow(range: TimeRange): Promise<number> {
-    const { exchange, exchangeNowMs, clock, voidConfirmAfterMs } = this.#options;
+    const { exchange, exchangeClock, clock, voidConfirmAfterMs } = this.#options;
     const { market, timeframe, openGaps } = this.#request;
     let page: CandlePage;
     try {
@@ -201,7 +196,7 @@ class FeedRun {
       marketId: market.id,
       timeframe,
       asked: range,
-      exchangeNowMs: exchangeNowMs(),
+      exchangeNowMs: exchangeClock.nowMs(),
       nowMs: clock.nowMs(),
       openGaps,
       latestSeenMs: this.#latestSeenMs,
@@ -256,8 +251,7 @@ class FeedRun {
   }
 
   async #handOn(batch: CandleBatch): Promise<void> {
-    const sequence = await this.#options.stage.append(batch, this.#signal);
-    this.#lastSequence = Math.max(this.#lastSequence, sequence);
+    await this.#options.stage.append(batch, this.#signal);
   }
 
   #pageRows(): number {

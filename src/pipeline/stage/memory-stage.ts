@@ -38,6 +38,10 @@ export class MemoryStage implements Stage {
     this.#clock = clock;
   }
 
+  get lastSequence(): number {
+    return this.#appended;
+  }
+
   async append(batch: CandleBatch, signal: AbortSignal): Promise<number> {
     const rows = rowsOf(batch);
     if (this.#line.size > 0 || this.#isFullFor(rows)) {

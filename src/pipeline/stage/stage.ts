@@ -15,6 +15,8 @@ export interface ReadLimits {
 }
 
 export interface Stage {
+  /** That of the last batch appended; 0 when there was none. */
+  readonly lastSequence: number;
   /**
    * Adds a batch; waits while the stage is full, which is how back-pressure reaches the feeds.
    * @returns its sequence number

@@ -34,7 +34,7 @@ function sceneOf(
     exchange,
     stage,
     clock: new EagerClock(NOW_MS),
-    exchangeNowMs: () => NOW_MS,
+    exchangeClock: { nowMs: () => NOW_MS },
     concurrency,
     pageRowsMax,
     voidConfirmAfterMs: 60_000,
@@ -71,18 +71,23 @@ describe("a feed of candles", () => {
     const outcome = await fetch(3, 100);
     expect(stage.candleMinutes).toEqual(between(3, 100));
     expect(exchange.asked).toHaveLength(10);
-    expect(outcome).toEqual({ pages: 10, candles: 97, rejected: 0, failures: [], lastSequence: 10 });
+    expect(outcome).toEqual({ pages: 10, candles: 97, rejected: 0, failures: [] });
   });
 
   it("asks nothing for an empty range", async () => {
     const { exchange, fetch } = sceneOf(between(0, 200));
-    expect(await fetch(5, 5)).toEqual({ pages: 0, candles: 0, rejected: 0, failures: [], lastSequence: 0 });
+    expect(await fetch(5, 5)).toEqual({ pages: 0, candles: 0, rejected: 0, failures: [] });
     expect(exchange.asked).toEqual([]);
   });
 
   it("tells of each page once it is handed on", async () => {
     const { exchange, stage } = sceneOf(between(0, 25));
-    const options = { exchange, stage, clock: new EagerClock(NOW_MS), exchangeNowMs: () => NOW_MS };
+    const options = {
+      exchange,
+      stage,
+      clock: new EagerClock(NOW_MS),
+      exchangeClock: { nowMs: () => NOW_MS },
+    };
     const feed = new CandleFeed({ ...options, concurrency: 1, voidConfirmAfterMs: 60_000 });
     const told: CandleBatch[] = [];
     const range = { startMs: minuteMs(0), endMs: minuteMs(25) };
@@ -145,17 +150,6 @@ describe("a feed of candles", () => {
     await fetch(0, 60);
     expectSpokenForOnce(stage, 0, 60);
     expect(stage.candleMinutes).toEqual(between(0, 60));
-  });
-
-  it("names the last batch it handed on, also when the stage answers in another order", async () => {
-    const { stage, fetch } = sceneOf(between(0, 30));
-    let releaseSecond = (): void => undefined;
-    const second = new Promise<void>((resolve) => (releaseSecond = resolve));
-    stage.beforeReturn = async (sequence) => {
-      if (sequence === 2) await second;
-      if (sequence === 3) releaseSecond();
-    };
-    expect((await fetch(0, 30)).lastSequence).toBe(3);
   });
 
   it("ends with an error, not with endless questions, when an answer speaks for nothing", async () => {

@@ -86,14 +86,14 @@ function firstAtLeast(sorted: readonly number[], value: number): number {
 /** Never full; acknowledges nothing. */
 export class ListStage implements Stage {
   readonly batches: CandleBatch[] = [];
-  /** Awaited before an append returns. */
-  beforeReturn: (sequence: number) => Promise<void> = async () => undefined;
+
+  get lastSequence(): number {
+    return this.batches.length;
+  }
 
   async append(batch: CandleBatch, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
-    const sequence = this.batches.push(batch);
-    await this.beforeReturn(sequence);
-    return sequence;
+    return this.batches.push(batch);
   }
 
   /** How often the batches speak for each minute: as a candle, a void or a missing one. */
