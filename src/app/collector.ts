@@ -42,11 +42,17 @@ export interface CycleReport {
 /** Series fetched side by side; the rate limit, not this, is the bound. */
 const SERIES_AT_ONCE = 4;
 
+/** How often the exchange is asked for its markets: all trade; one does not. */
+const LIST_EVERY_MS = 3_600_000;
+const LIST_SUSPENDED_EVERY_MS = 300_000;
+
 export class Collector {
   readonly config: CollectorConfig;
   readonly #options: CollectorOptions;
   readonly #keeper: CandleKeeper;
-  readonly #sinceMs = new Map<Series, number>();
+  /** By series, so that it outlasts a new listing. */
+  readonly #sinceMs = new Map<string, number>();
+  #listedMs = -Infinity;
   #series: readonly Series[] | undefined;
 
   constructor(options: CollectorOptions) {
@@ -71,6 +77,30 @@ export class Collector {
    */
   async prepare(signal: AbortSignal): Promise<readonly Series[]> {
     if (this.#series) return this.#series;
+    this.#series = await this.#listSeries(signal);
+    this.#listedMs = this.#options.clock.nowMs();
+    return this.#series;
+  }
+
+  /** Markets are suspended and come back: what was listed at the start is not true for ever. */
+  async #keepListed(signal: AbortSignal): Promise<readonly Series[]> {
+    const { clock, log, config } = this.#options;
+    const series = await this.prepare(signal);
+    const everyMs = series.every(({ market }) => market.isActive) ? LIST_EVERY_MS : LIST_SUSPENDED_EVERY_MS;
+    if (Math.abs(clock.nowMs() - this.#listedMs) < everyMs) return series;
+    this.#listedMs = clock.nowMs();
+    try {
+      this.#series = await this.#listSeries(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn(
+        `${config.name}: the markets could not be listed anew, going on with those of before: ${describeError(error)}`,
+      );
+    }
+    return this.#series ?? series;
+  }
+
+  async #listSeries(signal: AbortSignal): Promise<readonly Series[]> {
     const { config, exchange, store } = this.#options;
     const listed = await exchange.fetchMarkets(signal);
     const chosen = config.symbols.map(({ symbol }) => findMarket(exchange.id, listed, symbol));
@@ -84,14 +114,13 @@ export class Collector {
       if (market && channels.includes("candles"))
         for (const timeframe of timeframes) series.push({ market, timeframe });
     });
-    this.#series = series;
     return series;
   }
 
   /** One collection cycle over all series of the collector. */
   async runCollectionCycle(signal: AbortSignal): Promise<CycleReport> {
     const bounded = this.#bounded(signal);
-    const series = await this.prepare(bounded);
+    const series = await this.#keepListed(bounded);
     const limit = pLimit(SERIES_AT_ONCE);
     const failures: { series: Series; error: unknown }[] = [];
     const outcomes = await Promise.all(
@@ -168,14 +197,14 @@ export class Collector {
 
   /** Where a series begins: as configured, or a few candles ago, so that the first cycle shows something. */
   async #since(series: Series, signal: AbortSignal): Promise<number> {
-    const known = this.#sinceMs.get(series);
+    const known = this.#sinceMs.get(formatSeries(series));
     if (known !== undefined) return known;
     const { config } = this.#options;
     const endMs = await this.#keeper.closedEndMs(series.timeframe, signal);
     const { since } = config.mode.history;
     const configured = since === undefined ? undefined : historySinceMs(since, endMs);
     const sinceMs = configured ?? endMs - config.request.overlap * timeframeMs(series.timeframe);
-    this.#sinceMs.set(series, sinceMs);
+    this.#sinceMs.set(formatSeries(series), sinceMs);
     return sinceMs;
   }
 

@@ -34,6 +34,7 @@ export function readTimeframe(text: string): Timeframe {
 export function findMarket<M extends MarketInfo>(exchange: string, markets: readonly M[], symbol: string): M {
   const wanted = symbol.toUpperCase();
   const found =
+    markets.find((market) => market.symbol === symbol && market.isActive) ??
     markets.find((market) => market.symbol === symbol) ??
     markets.find((market) => market.nativeSymbol === symbol) ??
     markets.find(

@@ -34,9 +34,9 @@ export interface CandlePage {
   /** In the venue's own order, brought to ascending where the venue answers newest first; nothing dropped. */
   readonly candidates: readonly CandleCandidate[];
   /**
-   * The answer speaks for `[fromMs, provenToMs)`: whatever opens in there and is not in the page, the venue did not
-   * have when it was asked. On the grid, above `fromMs`, and equal to `toMs` unless the page was cut by its limit. It
-   * proves nothing about candles not yet closed: a caller ends its request where the exchange's clock says so.
+   * The answer speaks for `[fromMs, provenToMs)`: whatever opens in there and is not in the page, the venue does not
+   * have. On the grid, after `fromMs`, at most `toMs`. With rows it is the end of the last one, however few they are: a
+   * venue may give less than asked for. Only an answer without rows speaks for everything.
    */
   readonly provenToMs: number;
   /** The path and parameters asked for, without host: kept as evidence. */

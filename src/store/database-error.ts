@@ -5,6 +5,7 @@ import { TickwellError } from "../core/fault.js";
 const TRANSIENT: readonly (readonly [RegExp, string])[] = [
   [/^08/, "the connection broke"],
   [/^57P0[123]$/, "the server is stopping or starting"],
+  [/^(57014|57P05|25P0[34])$/, "the server cut it short (a statement or session timeout, or a cancel)"],
   [/^53100$/, "the database's disk is full: free some space and it goes on by itself"],
   [/^53[023]00$/, "the server is out of resources"],
   [/^40(001|P01)$/, "it collided with another transaction"],

@@ -6,7 +6,11 @@ import type { TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { timeframeMs, type Timeframe } from "../core/timeframe.js";
 import { planGapLog } from "./gap-log-plan.js";
+import { storableText } from "./storable-text.js";
 import type { OpenGap } from "./store.js";
+
+/** An exchange's error text may be a whole page of HTML. */
+const DETAIL_CHARS_MAX = 2_000;
 
 interface SeriesKey {
   readonly marketId: number;
@@ -83,7 +87,7 @@ export async function recordMissing(
       put.map((entry) => formatTime(entry.startMs)),
       put.map((entry) => formatTime(entry.endMs)),
       put.map((entry) => entry.reason),
-      put.map((entry) => entry.detail),
+      put.map((entry) => storableText(entry.detail.slice(0, DETAIL_CHARS_MAX))),
       put.map((entry) => formatTime(entry.foundMs)),
       put.map((entry) => entry.asked),
       put.map((entry) => time(entry.lastAskedMs)),

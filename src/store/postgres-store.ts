@@ -16,6 +16,7 @@ import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
 import { migrate } from "./migrate.js";
 import { ensureReaderLogin, type ReaderLogin } from "./reader-login.js";
+import { storableText } from "./storable-text.js";
 import { queryReadOnly } from "./read-only-query.js";
 import type {
   AuditFinding,
@@ -266,7 +267,7 @@ export class PostgresStore implements Store {
     await this.#pool.query(
       `INSERT INTO exchange_bans AS b (host, until, reason) VALUES ($1, $2, $3)
        ON CONFLICT (host) DO UPDATE SET until = greatest(b.until, EXCLUDED.until), reason = EXCLUDED.reason, recorded_at = now()`,
-      [host, formatTime(untilMs), reason],
+      [host, formatTime(untilMs), storableText(reason)],
     );
   }
 

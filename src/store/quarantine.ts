@@ -4,6 +4,7 @@ import type { CandleSource } from "../core/model/candle.js";
 import type { Rejection } from "../core/model/candle-batch.js";
 import { formatTime } from "../core/time.js";
 import type { Timeframe } from "../core/timeframe.js";
+import { storableText } from "./storable-text.js";
 
 /** Raw text beyond this is cut: enough to see what was sent, not enough for a hostile server to fill a disk. */
 const RAW_CHARS_MAX = 16_384;
@@ -30,11 +31,6 @@ export async function recordRejections(
       rejections.map((rejection) => storableText(rejection.raw.slice(0, RAW_CHARS_MAX))),
     ],
   );
-}
-
-/** PostgreSQL's text cannot hold a NUL or half a surrogate pair; what a broken server sends can. */
-function storableText(text: string): string {
-  return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
 }
 
 function storableTime(timeMs: number | undefined): string | null {

@@ -48,7 +48,7 @@ export async function backfillRange(
     if (outcome.nextAskMs === undefined) return outcome;
     fruitless = missingMs < missingBefore ? 0 : fruitless + 1;
     missingBefore = missingMs;
-    const delayMs = Math.max(outcome.nextAskMs - clock.nowMs(), 0);
+    const delayMs = Math.max(outcome.nextAskMs - keeper.nowMs(), 0);
     if (fruitless >= FRUITLESS_PASSES_MAX || delayMs > WAIT_MAX_MS) return outcome;
     hooks.onWait?.({ remaining: outcome.remaining, delayMs });
     await clock.sleep(delayMs, signal);

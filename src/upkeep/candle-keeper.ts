@@ -51,8 +51,8 @@ export interface PassOutcome {
   readonly nextAskMs: number | undefined;
 }
 
-/** How often a suspended market is looked at. */
-const SUSPENDED_EVERY_MS = 86_400_000;
+/** A time to ask again that lies further off was written while our clock was wrong. */
+const ASK_AHEAD_MAX_MS = 2 * 3_600_000;
 /** The last candles asked for to see whether the exchange has later ones than a range in question. */
 const PROBE_CANDLES = 10;
 
@@ -83,26 +83,15 @@ export class CandleKeeper {
     signal: AbortSignal,
     onPage?: (batch: CandleBatch) => void,
   ): Promise<PassOutcome> {
-    const { store, clock } = this.#options;
+    const { store } = this.#options;
     const key = keyOf(series);
     const lengthMs = timeframeMs(series.timeframe);
     const endMs = await this.closedEndMs(series.timeframe, signal);
     const startMs = ceilToTimeframe(request.sinceMs, series.timeframe);
     if (endMs <= startMs) return NOTHING_DONE;
-    if (!series.market.isActive) {
-      // Nothing is to be expected of a suspended market but more of the same void: a look a day will do.
-      const [state] = await store.seriesStates(key);
-      const followedMs = state?.collectedToMs ?? -Infinity;
-      if (endMs - followedMs < SUSPENDED_EVERY_MS)
-        return this.#pass(series, { range: { startMs: 0, endMs: followedMs }, overlap: 0 }, signal, onPage);
-    }
     const followedMs = await store.follow(key, { startMs, endMs });
-    if (
-      followedMs !== undefined &&
-      endMs - followedMs > request.pauseMaxMs + lengthMs &&
-      series.market.isActive
-    ) {
-      const nowMs = clock.nowMs();
+    if (followedMs !== undefined && endMs - followedMs > request.pauseMaxMs + lengthMs) {
+      const nowMs = this.#exchangeClock.nowMs();
       const pause = {
         startMs: followedMs,
         endMs,
@@ -131,6 +120,11 @@ export class CandleKeeper {
     return this.#pass(series, { range, overlap: 0 }, signal, onPage);
   }
 
+  /** Now by the exchange's clock, by which the gap log's times are kept; epoch ms. */
+  nowMs(): number {
+    return this.#exchangeClock.nowMs();
+  }
+
   /** After an error of the database: brings it back where the server is ours. */
   revive(signal: AbortSignal): Promise<void> {
     return this.#options.store.revive(signal);
@@ -142,10 +136,11 @@ export class CandleKeeper {
     signal: AbortSignal,
     onPage?: (batch: CandleBatch) => void,
   ): Promise<PassOutcome> {
-    const { store, stage, clock } = this.#options;
+    const { store, stage } = this.#options;
     const key = keyOf(series);
     const openGaps = await store.openGaps(key);
-    const waiting = openGaps.filter((gap) => (gap.nextAskMs ?? 0) > clock.nowMs());
+    const nowMs = this.#exchangeClock.nowMs();
+    const waiting = openGaps.filter((gap) => askTimeMs(gap, nowMs) > nowMs);
     const [state] = await store.seriesStates(key);
     const compared = intersectRanges(lastCandles(state, overlap), state?.expected ?? []);
     const due = mergeRanges([...subtractRanges(await store.missing(key, range), waiting), ...compared]);
@@ -181,7 +176,7 @@ export class CandleKeeper {
       rejected,
       failures,
       remaining,
-      nextAskMs: earliestAsk(remaining, await store.openGaps(key), clock.nowMs()),
+      nextAskMs: earliestAsk(remaining, await store.openGaps(key), this.#exchangeClock.nowMs()),
     };
   }
 
@@ -238,6 +233,12 @@ function keyOf({ market, timeframe }: Series): SeriesKey {
   return { marketId: market.id, timeframe };
 }
 
+/** When a gap may be asked for, epoch ms. */
+function askTimeMs(gap: OpenGap, nowMs: number): number {
+  const { nextAskMs = nowMs } = gap;
+  return nextAskMs > nowMs + ASK_AHEAD_MAX_MS ? nowMs : nextAskMs;
+}
+
 /** When the first of the remaining ranges may be asked for; at once where the log knows nothing of one. */
 function earliestAsk(
   remaining: readonly TimeRange[],
@@ -248,7 +249,7 @@ function earliestAsk(
     const known = openGaps.filter((gap) => gap.startMs < range.endMs && gap.endMs > range.startMs);
     return known.length === 0 || subtractRanges([range], known).length > 0
       ? nowMs
-      : Math.min(...known.map((gap) => gap.nextAskMs ?? nowMs));
+      : Math.min(...known.map((gap) => askTimeMs(gap, nowMs)));
   });
   return times.length === 0 ? undefined : Math.min(...times);
 }

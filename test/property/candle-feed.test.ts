@@ -37,7 +37,6 @@ it("a feed speaks for each minute once and hands on every candle it could fetch"
       const feed = new CandleFeed({
         exchange,
         stage,
-        clock: new EagerClock(NOW_MS),
         exchangeClock: { nowMs: () => NOW_MS },
         concurrency,
         voidConfirmAfterMs: 60_000,

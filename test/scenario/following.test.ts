@@ -39,23 +39,25 @@ describe("following a series", () => {
     expect(state?.coveredCandles).toBe(120);
   });
 
-  it("looks at a suspended market once a day, not every cycle", async () => {
+  it("believes the silence of a suspended market after a day, and keeps what is younger as a gap", async () => {
     const world = await openWorld({ nowMs: NOW_MS });
     const collector = await world.collector({
       symbols: [{ symbol: "LUNA/USDT" }],
-      mode: { history: { since: "1h" } },
+      mode: { history: { since: "36h" } },
     });
-    const ends: (number | undefined)[] = [];
-    for (let cycle = 0; cycle < 26; cycle++) {
+    for (let cycle = 0; cycle < 3; cycle++) {
       await collector.runCollectionCycle(world.signal);
       world.clock.advance(HOUR_MS);
-      ends.push((await (await world.process()).store.seriesStates({}))[0]?.expected.at(-1)?.endMs);
     }
-    expect(new Set(ends).size).toBe(2);
     const { store } = await world.process();
-    expect(await store.gaps({})).toEqual([]);
-    // The first hour, then a day at once: each void is one row with its own proof.
-    expect((await store.voids({})).map((each) => each.endMs - each.startMs)).toEqual([HOUR_MS, DAY_MS]);
+    const [state] = await store.seriesStates({});
+    expect(state?.expectedCandles).toBe(38 * 60);
+    const [voids, gaps] = [await store.voids({}), await store.gaps({})];
+    const youngestVoidMs = Math.max(...voids.map((each) => each.endMs));
+    expect(youngestVoidMs).toBe(NOW_MS - 30_000 + 2 * HOUR_MS - DAY_MS);
+    expect(gaps.map((gap) => [gap.startMs, gap.endMs])).toEqual([
+      [youngestVoidMs, NOW_MS - 30_000 + 2 * HOUR_MS],
+    ]);
   });
 });
 

@@ -112,10 +112,11 @@ export class HttpClient {
       // A proxy cannot reach this machine's loopback, whether or not NO_PROXY says so.
       dispatcher: isLoopback(hostname) ? this.#direct : this.#proxied,
       signal,
-      headers: { accept: "application/json", "accept-encoding": "gzip" },
+      // What a cache holds is no answer of the exchange: two of them would be one.
+      headers: { accept: "application/json", "accept-encoding": "gzip", "cache-control": "no-cache" },
     });
     const bytes = await readBody(body, { host, bodyBytesMax });
-    const isZipped = headers["content-encoding"] === "gzip";
+    const isZipped = String(headers["content-encoding"]).toLowerCase() === "gzip";
     const text = (isZipped ? await unzipBody(bytes, { host, bodyBytesMax }) : bytes).toString("utf8");
     return {
       status: statusCode,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { CandleCandidate } from "../../core/model/candle.js";
 import { formatTime } from "../../core/time.js";
-import { floorToTimeframe, timeframeMs, TIMEFRAMES } from "../../core/timeframe.js";
+import { floorToTimeframe, timeframeMs, TIMEFRAMES, type Timeframe } from "../../core/timeframe.js";
 import type { CandlePage, CandleRequest, Exchange, ExchangeOptions } from "../exchange.js";
 import { decodeExchangeInfo, decodeKlines, decodeServerTime, malformed } from "./decode.js";
 import { BinanceRest, pathOf } from "./rest.js";
@@ -101,18 +101,36 @@ function readPage(json: unknown, request: CandleRequest & { readonly path: strin
       JSON.stringify(json[i]).slice(0, SAMPLE_CHARS_MAX),
     );
   }
-  const isCut = decoded.length === limit && candidates.length === limit;
-  const provenToMs = isCut ? provenByCutPage(candidates, request) : toMs;
+  refuseLongerCandles(json, request.timeframe);
+  const hasLater = candidates.length < decoded.length;
+  const provenToMs = hasLater || candidates.length === 0 ? toMs : provenByRows(candidates, request);
   return { candidates, provenToMs, request: request.path };
 }
 
 /**
- * A page cut by its limit speaks for what lies before its last row and for that row; rows whose time cannot be read
- * prove nothing. The row may lie off the grid (early 2018 has such): the proof ends on it all the same.
+ * Rows speak for what lies before the last of them and for that one, not for what follows: a server may give fewer rows
+ * than asked for although it has more. Only an answer without any row speaks for all that was asked. The last row may lie
+ * off the grid (early 2018 has such): the proof ends on it all the same.
  */
-function provenByCutPage(candidates: readonly CandleCandidate[], request: CandleRequest): number {
-  const { timeframe, toMs } = request;
+function provenByRows(candidates: readonly CandleCandidate[], request: CandleRequest): number {
+  const { timeframe, toMs, limit } = request;
   const lastMs = candidates.findLast((candidate) => candidate.openTimeMs !== undefined)?.openTimeMs;
-  if (lastMs === undefined) throw malformed("$[0][0]", "no row has a readable open time");
-  return Math.min(floorToTimeframe(lastMs, timeframe) + timeframeMs(timeframe), toMs);
+  if (lastMs !== undefined)
+    return Math.min(floorToTimeframe(lastMs, timeframe) + timeframeMs(timeframe), toMs);
+  if (candidates.length === limit) throw malformed("$[0][0]", "no row has a readable open time");
+  return toMs;
+}
+
+/** A cache or a server that does not heed the interval sends candles that open on our grid and are not ours. */
+function refuseLongerCandles(rows: readonly unknown[], timeframe: Timeframe): void {
+  rows.forEach((row, i) => {
+    if (!Array.isArray(row)) return;
+    const [openTimeMs, closeTimeMs] = [row[0], row[6]] as [unknown, unknown];
+    if (typeof openTimeMs !== "number" || typeof closeTimeMs !== "number") return;
+    if (closeTimeMs < openTimeMs + timeframeMs(timeframe)) return;
+    throw malformed(
+      `$[${i}][6]`,
+      `expected candles of ${timeframe}, found one from ${openTimeMs} to ${closeTimeMs}`,
+    );
+  });
 }

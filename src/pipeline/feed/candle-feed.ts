@@ -1,6 +1,5 @@
 // Fetches ranges of candles from a venue and hands each page, checked, to the stage. Windows of one page each are asked
 // for side by side; a stretch where the venue has nothing (before a listing, a long outage) is jumped over.
-import type { Clock } from "../../core/clock.js";
 import { classifyError, describeError, TickwellError, type Fault } from "../../core/fault.js";
 import type { CandleBatch } from "../../core/model/candle-batch.js";
 import type { TimeRange } from "../../core/range.js";
@@ -14,7 +13,7 @@ import type { ExchangeClock } from "./exchange-clock.js";
 export interface CandleFeedOptions {
   readonly exchange: Exchange;
   readonly stage: Stage;
-  readonly clock: Clock;
+  /** Closedness and the gap log's times are the exchange's: our machine's clock may be stepped. */
   readonly exchangeClock: Pick<ExchangeClock, "nowMs">;
   /** Requests under way at once. */
   readonly concurrency: number;
@@ -167,7 +166,7 @@ class FeedRun {
 
   /** @returns up to where the answer speaks */
   async #fetchWindow(range: TimeRange): Promise<number> {
-    const { exchange, exchangeClock, clock, voidConfirmAfterMs } = this.#options;
+    const { exchange, exchangeClock, voidConfirmAfterMs } = this.#options;
     const { market, timeframe, openGaps } = this.#request;
     let page: CandlePage;
     try {
@@ -197,7 +196,7 @@ class FeedRun {
       timeframe,
       asked: range,
       exchangeNowMs: exchangeClock.nowMs(),
-      nowMs: clock.nowMs(),
+      nowMs: exchangeClock.nowMs(),
       openGaps,
       latestSeenMs: this.#latestSeenMs,
       isActive: market.isActive,
@@ -219,14 +218,14 @@ class FeedRun {
    */
   async #recordFailure(range: TimeRange, error: unknown): Promise<number> {
     this.#signal.throwIfAborted();
-    const { clock } = this.#options;
+    const { exchangeClock } = this.#options;
     const { market, timeframe, range: whole } = this.#request;
     const fault = classifyError(error);
     const isBadAnswer = fault.kind === "malformed_payload" || fault.kind === "exchange";
     const isWindowAlone = isBadAnswer && ++this.#badAnswersInARow < BAD_ANSWERS_IN_A_ROW_MAX;
     const windowEndMs = Math.min(range.startMs + this.#pageRows() * timeframeMs(timeframe), range.endMs);
     const failed = { startMs: range.startMs, endMs: isWindowAlone ? windowEndMs : whole.endMs };
-    const nowMs = clock.nowMs();
+    const nowMs = exchangeClock.nowMs();
     await this.#handOn({
       marketId: market.id,
       timeframe,

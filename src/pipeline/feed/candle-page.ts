@@ -86,12 +86,16 @@ function spoiledSlots(gated: GateResult, context: PageContext, proven: TimeRange
   });
 }
 
+/** Before an absence without a later candle is believed of a suspended market. */
+const SUSPENDED_DOUBT_MS = 86_400_000;
+
 /** Up to where an absence may be believed at all: what is not over, or has nothing after it yet, may still come. */
 function believableEnd(gated: GateResult, context: PageContext): number {
   const closedEndMs = floorToTimeframe(context.exchangeNowMs, context.timeframe);
-  if (!context.isActive) return closedEndMs;
   const lastOfPageMs = gated.candles.at(-1)?.openTimeMs ?? -Infinity;
-  return Math.min(Math.max(context.latestSeenMs, lastOfPageMs), closedEndMs);
+  // A suspended market may never have a later candle; one that is only down for maintenance has its own by then.
+  const silentMs = context.isActive ? -Infinity : closedEndMs - SUSPENDED_DOUBT_MS;
+  return Math.min(Math.max(context.latestSeenMs, lastOfPageMs, silentMs), closedEndMs);
 }
 
 function rulesOf(gated: GateResult): string {

@@ -3,6 +3,7 @@
 import type { Clock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import type { Log } from "../../core/log.js";
+import { formatTime } from "../../core/time.js";
 import type { Exchange } from "../../exchanges/exchange.js";
 
 /**
@@ -14,6 +15,11 @@ const MEASURE_EVERY_MS = 30_000;
 const SKEW_WARN_MS = 1_000;
 /** A wrong clock that nobody sets is mentioned again after this long, not at every measurement. */
 const SKEW_REMIND_MS = 600_000;
+
+/** A change of the offset beyond this is asked about twice. */
+const JUMP_MS = 2_000;
+/** The second question comes after this long; a clock that runs has moved on by then. */
+const CONFIRM_AFTER_MS = 1_200;
 
 export class ExchangeClock {
   readonly #exchange: Exchange;
@@ -44,11 +50,17 @@ export class ExchangeClock {
     const sinceMs = this.#clock.nowMs() - this.#measuredMs;
     // Below zero when our clock was set back.
     if (sinceMs >= 0 && sinceMs < MEASURE_EVERY_MS) return;
-    const sentMs = this.#clock.nowMs();
-    const serverMs = await this.#exchange.fetchServerTime(signal);
-    const receivedMs = this.#clock.nowMs();
-    // The answer was made somewhere between the two; half the round trip is the error this may have.
-    this.#offsetMs = serverMs - (sentMs + receivedMs) / 2;
+    const first = await this.#sample(signal);
+    let { offsetMs, receivedMs } = first;
+    if (Math.abs(offsetMs - this.#offsetMs) > JUMP_MS) {
+      // Somebody's clock was set, or the answer is wrong: one sample is not believed, and of two the earlier time is.
+      await this.#clock.sleep(CONFIRM_AFTER_MS, signal);
+      const second = await this.#sample(signal);
+      if (second.serverMs - first.serverMs < CONFIRM_AFTER_MS / 2) this.#warnOfStandstill(second.serverMs);
+      offsetMs = Math.min(offsetMs, second.offsetMs);
+      receivedMs = second.receivedMs;
+    }
+    this.#offsetMs = offsetMs;
     this.#measuredMs = receivedMs;
     if (Math.abs(this.#offsetMs) <= SKEW_WARN_MS || Math.abs(receivedMs - this.#warnedMs) < SKEW_REMIND_MS)
       return;
@@ -57,5 +69,18 @@ export class ExchangeClock {
     this.#log.warn(
       `this machine's clock is ${formatDuration(Math.abs(this.#offsetMs))} ${direction} that of ${this.#exchange.id}: candles are judged by the exchange's; set the clock (NTP)`,
     );
+  }
+
+  #warnOfStandstill(serverMs: number): void {
+    this.#log.warn(
+      `${this.#exchange.id}: its clock stands still at ${formatTime(serverMs)}: nothing closes after that; is a cache in between?`,
+    );
+  }
+
+  /** The offset as if the answer had been made at its arrival: late at worst, so that no candle counts as closed early. */
+  async #sample(signal: AbortSignal): Promise<{ serverMs: number; receivedMs: number; offsetMs: number }> {
+    const serverMs = await this.#exchange.fetchServerTime(signal);
+    const receivedMs = this.#clock.nowMs();
+    return { serverMs, receivedMs, offsetMs: serverMs - receivedMs };
   }
 }

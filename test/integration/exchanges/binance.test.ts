@@ -80,14 +80,21 @@ async function errorOf(promise: Promise<unknown>): Promise<TickwellError> {
 }
 
 describe("fetchCandles", () => {
-  it("asks for both ends inclusively, and takes a short page as proof of the whole range", async () => {
+  it("asks for both ends inclusively, and takes rows as proof up to the last of them, however few they are", async () => {
     server.answer(json(rows(3)));
     const page = await eager().fetchCandles(ask(), never);
     const path = `/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime=${FROM_MS}&endTime=${FROM_MS + 299_999}&limit=1000`;
     expect(server.asked).toEqual([path]);
     expect(page.request).toBe(path);
     expect(page.candidates.map(({ openTimeMs }) => openTimeMs)).toEqual(rows(3).map(([open]) => open));
-    expect(page.provenToMs).toBe(FROM_MS + 5 * MINUTE_MS);
+    expect(page.provenToMs).toBe(FROM_MS + 3 * MINUTE_MS);
+  });
+
+  it("refuses candles of a longer timeframe than it asked for", async () => {
+    const longer = rows(2).map((each) => each.with(6, Number(each[0]) + 5 * MINUTE_MS - 1));
+    server.answer(json(longer));
+    const error = await errorOf(eager().fetchCandles(ask(), never));
+    expect(error.fault).toMatchObject({ kind: "malformed_payload", path: "$[0][6]" });
   });
 
   it("takes an empty page as proof of the whole range", async () => {

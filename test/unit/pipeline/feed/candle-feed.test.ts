@@ -33,7 +33,6 @@ function sceneOf(
   const feed = new CandleFeed({
     exchange,
     stage,
-    clock: new EagerClock(NOW_MS),
     exchangeClock: { nowMs: () => NOW_MS },
     concurrency,
     pageRowsMax,
@@ -150,6 +149,18 @@ describe("a feed of candles", () => {
     await fetch(0, 60);
     expectSpokenForOnce(stage, 0, 60);
     expect(stage.candleMinutes).toEqual(between(0, 60));
+  });
+
+  it("gets everything from a venue that gives fewer rows than it is asked for", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 60));
+    exchange.onAnswer = (page, { fromMs }) => ({
+      ...page,
+      candidates: page.candidates.slice(0, 4),
+      provenToMs: Math.min(page.provenToMs, fromMs + 4 * 60_000),
+    });
+    await fetch(0, 60);
+    expect(stage.candleMinutes).toEqual(between(0, 60));
+    expectSpokenForOnce(stage, 0, 60);
   });
 
   it("ends with an error, not with endless questions, when an answer speaks for nothing", async () => {

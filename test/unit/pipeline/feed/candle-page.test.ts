@@ -163,9 +163,14 @@ describe("an absent candle of a running market", () => {
 });
 
 describe("an absent candle of a suspended market", () => {
-  const suspended = { openGaps: [gapOf(0, 10)], latestSeenMs: -Infinity, isActive: false };
+  const suspended = {
+    openGaps: [gapOf(0, 10)],
+    latestSeenMs: -Infinity,
+    isActive: false,
+    exchangeNowMs: minuteMs(2 * 1_440),
+  };
 
-  it("is believed without a later one, for none is to come", () => {
+  it("is believed without a later one after a day, for none is to come", () => {
     expect(read([], suspended).voids).toEqual([{ ...minutes(0, 10), proof }]);
   });
 
@@ -173,8 +178,8 @@ describe("an absent candle of a suspended market", () => {
     expect(read([], { ...suspended, openGaps: [] }).voids).toEqual([]);
   });
 
-  it("is never believed before its time is over by the exchange's clock", () => {
-    const { voids, missing } = read([], { ...suspended, exchangeNowMs: minuteMs(4) + 30_000 });
+  it("is not believed within a day: the market may only be down for maintenance", () => {
+    const { voids, missing } = read([], { ...suspended, exchangeNowMs: minuteMs(1_440 + 4) + 30_000 });
     expect(voids).toEqual([{ ...minutes(0, 4), proof }]);
     expect(missing).toEqual([absent(4, 10, 2 * DELAY_MS)]);
   });

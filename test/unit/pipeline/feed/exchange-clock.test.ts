@@ -11,7 +11,10 @@ const never = new AbortController().signal;
 /** An exchange whose clock is `aheadMs` ahead of ours and whose answer takes `roundTripMs`, half of it each way. */
 function sceneOf({ aheadMs = 0, roundTripMs = 0 }: { aheadMs?: number; roundTripMs?: number }) {
   const scene = { nowMs: START_MS, aheadMs, asked: 0, words: [] as string[] };
-  const clock: Clock = { nowMs: () => scene.nowMs, sleep: async () => undefined };
+  const clock: Clock = {
+    nowMs: () => scene.nowMs,
+    sleep: async (durationMs) => void (scene.nowMs += durationMs),
+  };
   const exchange = new (class extends MapExchange {
     override async fetchServerTime(): Promise<never> {
       scene.asked++;
@@ -30,12 +33,12 @@ describe("an exchange's clock", () => {
   });
 
   it.each([70_000, -70_000, 400])(
-    "is %d ms ahead of ours once measured, the way of the answer taken into account",
+    "is %d ms ahead of ours once measured, less the way of the answer: rather late than early",
     async (aheadMs) => {
       const { clock, scene } = sceneOf({ aheadMs, roundTripMs: 300 });
       await clock.keepMeasured(never);
-      expect(clock.offsetMs).toBe(aheadMs);
-      expect(clock.nowMs()).toBe(scene.nowMs + aheadMs);
+      expect(clock.offsetMs).toBe(aheadMs - 150);
+      expect(clock.nowMs()).toBe(scene.nowMs + aheadMs - 150);
     },
   );
 
@@ -63,7 +66,26 @@ describe("an exchange's clock", () => {
     scene.nowMs -= 3_600_000;
     scene.aheadMs += 3_600_000;
     await clock.keepMeasured(never);
-    expect(clock.nowMs()).toBe(START_MS);
+    expect(clock.nowMs()).toBe(scene.nowMs + scene.aheadMs);
+  });
+
+  it("does not follow a single answer that jumps ahead", async () => {
+    const { clock, scene } = sceneOf({});
+    await clock.keepMeasured(never);
+    scene.nowMs += 3_600_000;
+    scene.aheadMs = 600_000;
+    const jumped = clock.keepMeasured(never);
+    scene.aheadMs = 0;
+    await jumped;
+    expect(scene.asked).toBe(3);
+    expect(clock.offsetMs).toBe(0);
+  });
+
+  it("says so when the exchange's clock stands still", async () => {
+    const { clock, scene, exchange } = sceneOf({});
+    exchange.fetchServerTime = async () => (START_MS - 60_000) as never;
+    await clock.keepMeasured(never);
+    expect(scene.words.join()).toContain("its clock stands still at 2023-12-31T23:59:00Z");
   });
 
   it("is a word worth when the two are more than a second apart, and none otherwise", async () => {
