@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { CandleFeed } from "../../src/pipeline/feed/candle-feed.js";
 import { BTC_USDT, minuteMs } from "../support/candles.js";
-import { EagerClock } from "../unit/core/net/manual-clock.js";
 import { ListStage, malformed, MapExchange, toMinute } from "../unit/pipeline/feed/map-exchange.js";
 
 const NOW_MS = minuteMs(1_000_000);
