@@ -17,7 +17,7 @@ export interface PipelineOptions {
 }
 
 /** Beyond this many rows a COPY gains nothing more, and a transaction only gets slower to repeat. */
-const BATCH_ROWS_MAX = 10_000;
+const BATCH_ROWS_MAX = 20_000;
 /** Long enough for pages that arrive together to share a commit, too short for a person to notice. */
 const BATCH_AGE_MS = 100;
 

@@ -1,10 +1,12 @@
 // Takes chunks of a file's rows into a series: gate, expectation, stage. Refused rows leave their minutes as gaps with
 // that reason, which is recorded at the end, when it is known that no other row has filled them.
 import type { Clock } from "../../core/clock.js";
-import type { CandleBatch, MissingRange } from "../../core/model/candle-batch.js";
+import type { CandleBatch, MissingRange, Rejection } from "../../core/model/candle-batch.js";
 import { intersectRanges, mergeRanges, subtractRanges, type TimeRange } from "../../core/range.js";
 import type { Stage } from "../../pipeline/stage/stage.js";
 import type { SeriesKey, Store } from "../../store/store.js";
+import type { Timeframe } from "../../core/timeframe.js";
+import { usageError } from "../arguments.js";
 import type { FileRow } from "./file-row.js";
 import { checkRows, type RefusedRow, type SpoiledRange } from "./row-check.js";
 
@@ -58,6 +60,7 @@ export class CandleImporter {
       nowMs,
       previousTimeMs: this.#lastTimeMs,
     });
+    if (this.#rows === 0) refuseShorterCandles(rows.length, checked.refused, key.timeframe);
     // A hole is one from the moment its neighbours are stored, also if this process dies here.
     if (this.#widen(checked.extent) && this.#extent) await store.expect(key, this.#extent);
     this.#lastSequence = await stage.append(
@@ -133,4 +136,20 @@ export class CandleImporter {
       receivedMs,
     };
   }
+}
+
+/** The share of rows off the grid from which a file is taken for one of a shorter timeframe: of 1h as 2h it is half. */
+const OFF_GRID_SHARE_MAX = 0.4;
+
+/** Every so many of a shorter timeframe's candles lie on a longer one's grid, and would pass for it. */
+function refuseShorterCandles(
+  rows: number,
+  refused: readonly { readonly rejection: Rejection }[],
+  timeframe: Timeframe,
+): void {
+  const offGrid = refused.filter(({ rejection }) => rejection.rule === "candle.off_grid").length;
+  if (offGrid < rows * OFF_GRID_SHARE_MAX || rows < 2) return;
+  throw usageError(
+    `import: ${offGrid} of the first ${rows} rows do not lie on the grid of ${timeframe}: the file seems to hold candles of a shorter timeframe; name its own with --timeframe, or --time-is close if its times are the candles' ends`,
+  );
 }

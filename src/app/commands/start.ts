@@ -171,14 +171,18 @@ class StartCommand {
     const { name } = collector.config;
     for (const { series, error } of report.failures)
       log.warn(`${name}: ${formatSeries(series)}: ${describeError(error)}; a gap until the next cycle`);
+    const unasked =
+      report.failures.length > 0 ? `, ${report.failures.length} of them could not be asked` : "";
     const missing =
       report.missingCandles > 0
         ? `${formatCount(report.missingCandles)} missing and on record as gaps`
-        : "nothing missing";
+        : report.failures.length > 0
+          ? "the rest is complete"
+          : "nothing missing";
     const rejected =
       report.rejected > 0 ? `, ${formatCount(report.rejected)} refused rows in quarantine` : "";
     log.info(
-      `${name}: ${formatCount(report.candles)} candles in ${report.series} series${rejected}; ${missing}`,
+      `${name}: ${formatCount(report.candles)} candles in ${report.series} series${unasked}${rejected}; ${missing}`,
     );
   }
 }
