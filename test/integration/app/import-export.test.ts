@@ -266,6 +266,14 @@ describe("import", () => {
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(message) as string });
   });
 
+  it("refuses a file of a shorter timeframe, whose every sixtieth row would pass for an hour", async () => {
+    const file = await fileOf("minutes.csv", csv(...rowsBetween(0, 120)));
+    const { status, stderr } = await run("import", file, "--market", market, "--timeframe", "1h");
+    expect(status).toBe(2);
+    expect(stderr).toContain("candles of a shorter timeframe");
+    expect(await database.sql("SELECT 1 FROM ohlcv WHERE timeframe = '1h'")).toEqual([]);
+  });
+
   it.each<[string, string | Buffer, string]>([
     ["an empty file", "", "is empty, expected candles"],
     ["a header alone", `${HEADER}\n`, "holds no rows"],
