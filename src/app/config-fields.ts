@@ -61,6 +61,19 @@ export function sizeBytes(value: string): number {
   return known(parseSize(value), value);
 }
 
+/** An instant, kept as written. */
+export function instant() {
+  return z
+    .string()
+    .refine((value) => parseTime(value) !== undefined)
+    .meta({ title: "a date (2026-12-01) or a time (2026-12-01T08:00:00Z), UTC" });
+}
+
+/** Epoch milliseconds of a text that {@link instant} has accepted. */
+export function instantMs(value: string): number {
+  return known(parseTime(value), value);
+}
+
 /** The day Bitcoin's first block was found: no market is older, so an earlier date is a slip of the pen. */
 const FIRST_MARKET_MS = Date.UTC(2009, 0, 3);
 

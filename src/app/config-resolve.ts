@@ -1,5 +1,5 @@
 // From the files' spelling to the program's: a checked collector or instance file in, the types of config-types.ts out.
-import { durationMs, parseSince, sizeBytes } from "./config-fields.js";
+import { durationMs, instantMs, parseSince, sizeBytes } from "./config-fields.js";
 import type { CollectorFile, InstanceFile } from "./config-schema.js";
 import type { CollectorConfig, HistorySince, InstanceConfig } from "./config-types.js";
 
@@ -10,7 +10,13 @@ export function resolveCollector(file: CollectorFile, name: string): CollectorCo
   return {
     name: file.name ?? name,
     exchange: { name: exchange.name, restUrl: exchange.rest_url, wsUrl: exchange.ws_url },
-    symbols: file.symbols.map(({ symbol, timeframes, channels }) => ({ symbol, timeframes, channels })),
+    symbols: file.symbols.map(({ symbol, timeframes, channels, max_price_jump, max_volume_spike }) => ({
+      symbol,
+      timeframes,
+      channels,
+      maxPriceJump: max_price_jump,
+      maxVolumeSpike: max_volume_spike,
+    })),
     mode: {
       history: {
         since: mode.history.since === undefined ? undefined : parseSince(String(mode.history.since)),
@@ -38,7 +44,10 @@ export function resolveCollector(file: CollectorFile, name: string): CollectorCo
     backfill: {
       voidConfirmAfterMs: durationMs(backfill.void_confirm_after),
       concurrency: backfill.concurrency,
+      workers: backfill.workers,
+      taskCandles: backfill.task_candles,
       maxRetries: backfill.max_retries,
+      retryFailedAfterMs: durationMs(backfill.retry_failed_after),
     },
   };
 }
@@ -46,10 +55,29 @@ export function resolveCollector(file: CollectorFile, name: string): CollectorCo
 export function resolveInstance(file: InstanceFile): InstanceConfig {
   const { storage, stage, api, alerts, log, capture } = file;
   return {
-    storage: { url: storage.url },
+    storage: {
+      url: storage.url,
+      retention: {
+        candlesMs:
+          storage.retention.candles === undefined ? undefined : durationMs(storage.retention.candles),
+        qualityMs: durationMs(storage.retention.quality),
+        errorsMs: durationMs(storage.retention.errors),
+        tasksMs: durationMs(storage.retention.tasks),
+      },
+    },
     stage: { kind: stage.kind, url: stage.url, itemsMax: stage.items_max },
     api: { host: api.host, port: api.port, token: api.token },
-    alerts: { webhookUrl: alerts.webhook_url, consecutiveFailures: alerts.consecutive_failures },
+    alerts: {
+      webhookUrl: alerts.webhook_url,
+      slackWebhookUrl: alerts.slack_webhook_url,
+      telegram: alerts.telegram && { botToken: alerts.telegram.bot_token, chatId: alerts.telegram.chat_id },
+      maintenance: alerts.maintenance.map(({ from, to, exchange }) => ({
+        startMs: instantMs(from),
+        endMs: instantMs(to),
+        exchange,
+      })),
+      consecutiveFailures: alerts.consecutive_failures,
+    },
     log: { level: log.level, format: log.format },
     capture: {
       enabled: capture.enabled,

@@ -3,12 +3,14 @@
 // of config-types.ts.
 import { z } from "zod";
 import { parseDuration } from "../core/duration.js";
+import { parseTime } from "../core/time.js";
 import { LOG_LEVELS } from "../core/log.js";
 import {
   COLLECTOR_NAME,
   COLLECTOR_NAME_TITLE,
   duration,
   exchangeName,
+  instant,
   isLoopback,
   isUrl,
   since,
@@ -46,6 +48,16 @@ const symbol = z.strictObject({
     .min(1)
     .default(["candles"]) // trades and books take orders of magnitude more space: asked for, not assumed
     .describe("What to collect for this symbol."),
+  max_price_jump: z
+    .number()
+    .gt(1)
+    .optional()
+    .describe("For this symbol instead of validation.max_price_jump: a nervous market needs a higher one."),
+  max_volume_spike: z
+    .number()
+    .gt(1)
+    .optional()
+    .describe("For this symbol instead of validation.max_volume_spike."),
 });
 
 const mode = z
@@ -179,12 +191,27 @@ const backfill = z.strictObject({
     .max(64)
     .default(4) // keeps the line busy; the rate limit, not this, is the bound
     .describe("Pages of one series fetched at once."),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(2) // the second works on while the first waits for an answer; more only queue for the same rate limit
+    .describe("Backfill tasks this collector works on at once."),
+  task_candles: z
+    .int()
+    .min(100)
+    .max(1_000_000)
+    .default(10_000) // a week of 1m candles: ten pages, so a killed worker repeats seconds of work, not hours
+    .describe("A longer gap is split into tasks of so many candles."),
   max_retries: z
     .int()
     .min(0)
     .max(1_000)
     .default(5) // as contract and database have it; a task that failed so often needs a person
     .describe("Tries of a task after the first one, before it is left as failed."),
+  retry_failed_after: duration("1m")
+    .default("6h") // an exchange that could not give a range for hours may have mended it by the next shift
+    .describe("A failed task gets new tries after this long; its gap stays on record all the while."),
 });
 
 /** `collector/*.yml` as it is written. */
@@ -222,6 +249,23 @@ const storage = z.strictObject({
     .meta({ title: "embedded, or a URL such as postgres://user:password@host:5432/database" })
     .default("embedded") // works without installing anything
     .describe("embedded: a private PostgreSQL in the data directory; or the postgres:// URL of your own."),
+  retention: z
+    .strictObject({
+      candles: duration("1d")
+        .optional() // a year of a 1m market takes 75 MB, 25 MB compressed: kept for ever unless asked otherwise
+        .describe("Candles older than this are dropped, except in critical events. Default: kept for ever."),
+      quality: duration("1d")
+        .default("365d") // a year of checks shows a season; a row every ten minutes and market adds up
+        .describe("Quality summaries older than this are dropped."),
+      errors: duration("1d")
+        .default("90d") // long enough to compare this outage with the last one
+        .describe("Logged API errors older than this are dropped."),
+      tasks: duration("1d")
+        .default("30d") // what was done a month ago is in the gap log
+        .describe("Completed and failed backfill tasks older than this are dropped."),
+    })
+    .prefault({})
+    .describe("How long things are kept."),
 });
 
 const stage = z
@@ -263,10 +307,34 @@ const api = z
       'is missing; api.host is not loopback, so anyone could read: set token: "${TICKWELL_API_TOKEN}", or host: 127.0.0.1',
   });
 
+const telegram = z.strictObject({
+  bot_token: text("a bot's token, such as 123456:ABC-DEF").describe("The bot that sends, from @BotFather."),
+  chat_id: text("a chat's id, such as -1001234567890 or @channel").describe("Where it sends to."),
+});
+
+const maintenance = z
+  .strictObject({
+    from: instant().describe("When it begins."),
+    to: instant().describe("When it ends."),
+    exchange: exchangeName().optional().describe("Whose maintenance it is. Default: every exchange's."),
+  })
+  .refine((value) => (parseTime(value.from) ?? 0) < (parseTime(value.to) ?? Infinity), {
+    path: ["to"],
+    message: "is not after from",
+  });
+
 const alerts = z.strictObject({
   webhook_url: url(["https", "http"], "an http(s):// URL")
     .optional()
     .describe("Alerts are sent there by POST as JSON. Default: alerts are only logged."),
+  slack_webhook_url: url(["https", "http"], "an http(s):// URL")
+    .optional()
+    .describe("A Slack incoming webhook: alerts are posted there."),
+  telegram: telegram.optional().describe("Alerts are sent to a Telegram chat."),
+  maintenance: z
+    .array(maintenance)
+    .default([])
+    .describe("Announced maintenance: no alert is raised meanwhile; what still fails afterwards is."),
   consecutive_failures: z
     .int()
     .min(1)

@@ -22,6 +22,9 @@ export interface SymbolConfig {
   readonly symbol: string;
   readonly timeframes: readonly Timeframe[];
   readonly channels: readonly Channel[];
+  /** Instead of those of {@link ValidationConfig}, where given. */
+  readonly maxPriceJump: number | undefined;
+  readonly maxVolumeSpike: number | undefined;
 }
 
 /** Where history begins: a fixed instant, or so long before the start of the collector. */
@@ -83,10 +86,16 @@ export interface QualityConfig {
 export interface BackfillConfig {
   /** How long after a first "there is no such candle" the exchange is asked again before it is believed. */
   readonly voidConfirmAfterMs: number;
-  /** Tasks worked on at once. */
+  /** Pages of one series fetched at once. */
   readonly concurrency: number;
+  /** Tasks worked on at once. */
+  readonly workers: number;
+  /** A longer gap is split into tasks of so many candles. */
+  readonly taskCandles: number;
   /** Tries of a task after the first one, before it is left as failed. */
   readonly maxRetries: number;
+  /** A failed task gets new tries after this long. */
+  readonly retryFailedAfterMs: number;
 }
 
 /** One collector: one exchange, its symbols, and how they are gathered. */
@@ -107,6 +116,17 @@ export interface CollectorConfig {
 export interface StorageConfig {
   /** `embedded`, or a `postgres://` URL. Secret: it may carry a password. */
   readonly url: string;
+  readonly retention: RetentionConfig;
+}
+
+/** How long things are kept. */
+export interface RetentionConfig {
+  /** undefined: for ever. */
+  readonly candlesMs: number | undefined;
+  readonly qualityMs: number;
+  readonly errorsMs: number;
+  /** Of completed and failed tasks. */
+  readonly tasksMs: number;
 }
 
 /** What holds records between the exchange and the database. */
@@ -126,9 +146,22 @@ export interface ApiConfig {
   readonly token: string | undefined;
 }
 
+/** `[startMs, endMs)` in epoch ms. */
+export interface MaintenanceWindow {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** undefined: every exchange's. */
+  readonly exchange: string | undefined;
+}
+
 export interface AlertsConfig {
   /** Secret: whoever knows it can post there. */
   readonly webhookUrl: string | undefined;
+  /** Secret, as above. */
+  readonly slackWebhookUrl: string | undefined;
+  readonly telegram: { readonly botToken: string; readonly chatId: string } | undefined;
+  /** Announced maintenance, of one exchange or of all: no alert is raised meanwhile. */
+  readonly maintenance: readonly MaintenanceWindow[];
   /** Failures in a row, of one endpoint and market, that raise an alert. */
   readonly consecutiveFailures: number;
 }

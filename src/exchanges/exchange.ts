@@ -1,4 +1,4 @@
-// The contract every venue implements: four functions, from the wire to records. A venue repeats a single request that
+// The contract every venue implements: five functions, from the wire to records. A venue repeats a single request that
 // failed in passing, and otherwise only says what it was asked and what it answered; paging, checking and storing are
 // done by whoever calls.
 import type { Clock } from "../core/clock.js";
@@ -6,6 +6,7 @@ import type { Fault } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { CandleCandidate } from "../core/model/candle.js";
 import type { MarketInfo } from "../core/model/market.js";
+import type { TradeCandidate } from "../core/model/trade.js";
 import type { BanMemory } from "../core/net/ban-memory.js";
 import type { Random } from "../core/random.js";
 import type { RetryLimits } from "../core/retry.js";
@@ -16,6 +17,8 @@ export interface ExchangeTraits {
   /** Most rows a page of candles holds. */
   readonly candlePageRowsMax: number;
   readonly timeframes: readonly Timeframe[];
+  /** Where the number in a trade's id grows by one from fill to fill, a missing id is a proven loss. */
+  readonly hasContiguousTradeIds: boolean;
 }
 
 export interface CandleRequest {
@@ -43,6 +46,25 @@ export interface CandlePage {
   readonly request: string;
 }
 
+export interface TradeRequest {
+  readonly nativeSymbol: string;
+  /** Trades of `[fromMs, toMs)` by the exchange's time, epoch ms. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** {@link TradePage.next} of the page before; undefined for the first one. */
+  readonly cursor?: string | undefined;
+}
+
+/** A venue's answer to a {@link TradeRequest}. */
+export interface TradePage {
+  /** Ascending by id within the page; only trades of the range asked for. Pages may come newest first. */
+  readonly candidates: readonly TradeCandidate[];
+  /** Where to go on; undefined when the pages so far hold the whole range. */
+  readonly next: string | undefined;
+  /** The path and parameters asked for, without host: kept as evidence. */
+  readonly request: string;
+}
+
 export interface Exchange {
   /** ccxt's id: `binance`. */
   readonly id: string;
@@ -60,6 +82,8 @@ export interface Exchange {
   fetchServerTime(signal: AbortSignal): Promise<number>;
   /** One page of candles, the forming one included if the venue sends it. */
   fetchCandles(request: CandleRequest, signal: AbortSignal): Promise<CandlePage>;
+  /** One page of trades. Venues keep them for days or months only: what is too old is `bad_request`. */
+  fetchTrades(request: TradeRequest, signal: AbortSignal): Promise<TradePage>;
   /** Releases connections; requests under way fail. */
   close(): Promise<void>;
 }
@@ -79,6 +103,18 @@ export interface ExchangeOptions {
   readonly log: Log;
   /** Told of every failed request, also those that are repeated. Must not throw. */
   readonly onFailure?: ((failure: RequestFailure) => void) | undefined;
+  /** Told of every request that was answered and read. Must not throw. */
+  readonly onSuccess?: ((success: RequestSuccess) => void) | undefined;
+}
+
+/** A request that was answered, for those who count failures in a row. */
+export interface RequestSuccess {
+  readonly exchange: string;
+  /** The path without host and parameters. */
+  readonly endpoint: string;
+  /** Undefined where the endpoint is not about one market. */
+  readonly nativeSymbol: string | undefined;
+  readonly atMs: number;
 }
 
 /** A request that failed, for the record. */
@@ -87,6 +123,8 @@ export interface RequestFailure {
   /** The path without host and parameters: `/api/v3/klines`. */
   readonly endpoint: string;
   readonly params: Readonly<Record<string, string>>;
+  /** Undefined where the endpoint is not about one market. */
+  readonly nativeSymbol: string | undefined;
   readonly fault: Fault;
   readonly message: string;
   readonly atMs: number;

@@ -11,6 +11,7 @@ import { commitBatches } from "./candle-commit.js";
 import { readCandles } from "./candle-reader.js";
 import { auditCoverage } from "./coverage-audit.js";
 import { CopyEncoder } from "./copy-encoder.js";
+import { Database } from "./database.js";
 import { databaseError } from "./database-error.js";
 import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
@@ -60,6 +61,7 @@ export class PostgresStore implements Store {
   readonly serverVersion: string;
   readonly bans: BanMemory;
   readonly #pool: Pool;
+  readonly #database: Database;
   /** For the users' own statements. */
   readonly #readers: Pool;
   readonly #options: PostgresStoreOptions;
@@ -87,6 +89,7 @@ export class PostgresStore implements Store {
 
   private constructor(pool: Pool, options: PostgresStoreOptions, serverVersion: string) {
     this.#pool = pool;
+    this.#database = new Database(pool);
     this.#readers = options.reader
       ? makePool({ ...options.pool, ...options.reader, max: READERS_MAX })
       : pool;
@@ -94,8 +97,8 @@ export class PostgresStore implements Store {
     this.connectionString = options.connectionString;
     this.serverVersion = serverVersion;
     this.bans = {
-      load: (host) => this.#attempt("read bans", () => this.#loadBan(host)),
-      save: (host, ban) => this.#attempt("record a ban", () => this.#saveBan(host, ban)),
+      load: (host) => this.#database.attempt("read bans", () => this.#loadBan(host)),
+      save: (host, ban) => this.#database.attempt("record a ban", () => this.#saveBan(host, ban)),
     };
   }
 
@@ -104,7 +107,7 @@ export class PostgresStore implements Store {
     markets: readonly MarketInfo[],
     { isSimulated }: { isSimulated: boolean },
   ): Promise<StoredMarket[]> {
-    return this.#attempt("store markets", async () => {
+    return this.#database.attempt("store markets", async () => {
       await this.#pool.query("INSERT INTO exchanges (name) VALUES ($1) ON CONFLICT DO NOTHING", [exchange]);
       const { rows } = await this.#pool.query<MarketRow>(
         `WITH put AS (
@@ -131,7 +134,7 @@ export class PostgresStore implements Store {
   }
 
   listMarkets(): Promise<StoredMarket[]> {
-    return this.#attempt("list markets", async () => {
+    return this.#database.attempt("list markets", async () => {
       const { rows } = await this.#pool.query<MarketRow>(
         "SELECT m.*, e.name AS exchange FROM markets m JOIN exchanges e ON e.id = m.exchange_id ORDER BY e.name, m.symbol",
       );
@@ -140,7 +143,7 @@ export class PostgresStore implements Store {
   }
 
   expect(key: SeriesKey, range: TimeRange): Promise<void> {
-    return this.#attempt("record what a series should hold", async () => {
+    return this.#database.attempt("record what a series should hold", async () => {
       await this.#pool.query(
         `INSERT INTO series AS s (market_id, data_type, timeframe, expected)
          VALUES ($1, 'ohlcv', $2, tstzmultirange(tstzrange($3, $4)))
@@ -152,7 +155,7 @@ export class PostgresStore implements Store {
   }
 
   follow(key: SeriesKey, range: TimeRange): Promise<number | undefined> {
-    return this.#attempt("record what a series should hold", async () => {
+    return this.#database.attempt("record what a series should hold", async () => {
       const { rows } = await this.#pool.query<{ collected_to: number | null }>(
         `WITH before AS (
            SELECT collected_to FROM series WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2
@@ -170,37 +173,37 @@ export class PostgresStore implements Store {
 
   commit(batches: readonly CandleBatch[]): Promise<CommitResult> {
     const rows = batches.reduce((sum, batch) => sum + batch.candles.length, 0);
-    return this.#attempt(`store ${rows.toLocaleString("en")} candles`, () =>
-      this.#transaction((client) => this.#commitWith(client, batches)),
+    return this.#database.transaction(`store ${rows.toLocaleString("en")} candles`, (client) =>
+      this.#commitWith(client, batches),
     );
   }
 
   missing(key: SeriesKey, range: TimeRange): Promise<TimeRange[]> {
-    return this.#attempt("read coverage", () => readMissing(this.#pool, key, range));
+    return this.#database.attempt("read coverage", () => readMissing(this.#pool, key, range));
   }
 
   openGaps(key: SeriesKey): Promise<OpenGap[]> {
-    return this.#attempt("read open gaps", () => loadOpenGaps(this.#pool, key));
+    return this.#database.attempt("read open gaps", () => loadOpenGaps(this.#pool, key));
   }
 
   gaps(filter: SeriesFilter): Promise<Gap[]> {
-    return this.#attempt("list gaps", () => readGaps(this.#pool, filter));
+    return this.#database.attempt("list gaps", () => readGaps(this.#pool, filter));
   }
 
   voids(filter: SeriesFilter): Promise<Void[]> {
-    return this.#attempt("list voids", () => readVoids(this.#pool, filter));
+    return this.#database.attempt("list voids", () => readVoids(this.#pool, filter));
   }
 
   seriesStates(filter: SeriesFilter): Promise<SeriesState[]> {
-    return this.#attempt("read coverage", () => readSeriesStates(this.#pool, filter));
+    return this.#database.attempt("read coverage", () => readSeriesStates(this.#pool, filter));
   }
 
   gapHistory(): Promise<GapHistory[]> {
-    return this.#attempt("read the gap log", () => readGapHistory(this.#pool));
+    return this.#database.attempt("read the gap log", () => readGapHistory(this.#pool));
   }
 
   quarantineCounts(): Promise<{ market: string; timeframe: string; rule: string; records: number }[]> {
-    return this.#attempt("read quarantine", async () => {
+    return this.#database.attempt("read quarantine", async () => {
       const { rows } = await this.#pool.query<{
         market: string;
         timeframe: string;
@@ -216,7 +219,7 @@ export class PostgresStore implements Store {
   }
 
   audit(filter: SeriesFilter): Promise<AuditFinding[]> {
-    return this.#attempt("audit coverage", () => auditCoverage(this.#pool, filter));
+    return this.#database.attempt("audit coverage", () => auditCoverage(this.#pool, filter));
   }
 
   readCandles(key: SeriesKey, range: TimeRange, signal: AbortSignal): AsyncIterable<readonly StoredCandle[]> {
@@ -224,7 +227,7 @@ export class PostgresStore implements Store {
   }
 
   query(sql: string, signal: AbortSignal): Promise<QueryResult> {
-    return this.#attempt("run the query", async () => {
+    return this.#database.attempt("run the query", async () => {
       signal.throwIfAborted();
       const client = await this.#readers.connect();
       // The statement runs on the server: closing our side alone would leave it running.
@@ -277,32 +280,6 @@ export class PostgresStore implements Store {
     // After a failure a socket may still hold the encoder's memory: then it is not used again.
     this.#encoders.push(encoder);
     return result;
-  }
-
-  async #transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let isBroken: Error | undefined;
-    try {
-      await client.query("BEGIN");
-      const result = await work(client);
-      await client.query("COMMIT");
-      return result;
-    } catch (error) {
-      await client
-        .query("ROLLBACK")
-        .catch((cause: unknown) => (isBroken = new Error("connection lost", { cause })));
-      throw error;
-    } finally {
-      client.release(isBroken);
-    }
-  }
-
-  async #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error, doing);
-    }
   }
 }
 

@@ -33,6 +33,8 @@ export interface CandleCandidate {
   readonly quoteVolume: string | undefined | null;
   /** null where the source has no such field; undefined where it should have and does not. */
   readonly tradeCount: number | undefined | null;
+  /** False where the venue itself says that the candle is still forming; undefined where it does not say. */
+  readonly isClosed?: boolean | undefined;
   /** The row itself, kept with a rejection. */
   readonly raw: unknown;
 }

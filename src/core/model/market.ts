@@ -1,5 +1,7 @@
 // Markets as users name them (`binance:BTC/USDT`) and as exchanges list them.
 
+import type { Decimal } from "../decimal.js";
+
 export type MarketType = "spot" | "swap";
 
 /** A market as its exchange lists it. */
@@ -13,6 +15,10 @@ export interface MarketInfo {
   readonly marketType: MarketType;
   /** False when the exchange has suspended or delisted it. */
   readonly isActive: boolean;
+  /** When trading began, epoch ms; undefined where the exchange does not tell. */
+  readonly listedMs?: number | undefined;
+  /** Base units of one contract; undefined where quantities are in base units. */
+  readonly contractSize?: Decimal | undefined;
 }
 
 /** A market's two names, as in `binance:BTC/USDT`. */

@@ -19,7 +19,7 @@ export function createBinance(options: ExchangeOptions): Exchange {
     id: "binance",
     restUrl: rest.restUrl,
     // Binance knows every timeframe of ours, and by the same names.
-    traits: { candlePageRowsMax: KLINES_MAX, timeframes: TIMEFRAMES },
+    traits: { candlePageRowsMax: KLINES_MAX, timeframes: TIMEFRAMES, hasContiguousTradeIds: true },
 
     async fetchMarkets(signal) {
       const info = await rest.get(
@@ -72,6 +72,10 @@ export function createBinance(options: ExchangeOptions): Exchange {
         },
         signal,
       );
+    },
+
+    fetchTrades() {
+      throw new Error("not yet");
     },
 
     close: () => rest.close(),

@@ -158,6 +158,7 @@ export class BinanceRest {
       exchange: "binance",
       endpoint: request.endpoint,
       params: request.params,
+      nativeSymbol: request.params.symbol,
       fault: classifyError(error),
       message: describeError(error),
       atMs: this.#options.clock.nowMs(),

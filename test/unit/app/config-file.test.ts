@@ -67,10 +67,24 @@ describe("loadConfig", () => {
     await write({ "collector/btc.yml": MINIMAL });
     expect(await loadConfig(folder, { env: {} })).toEqual({
       instance: {
-        storage: { url: "embedded" },
+        storage: {
+          url: "embedded",
+          retention: {
+            candlesMs: undefined,
+            qualityMs: 365 * 86_400_000,
+            errorsMs: 90 * 86_400_000,
+            tasksMs: 30 * 86_400_000,
+          },
+        },
         stage: { kind: "memory", url: undefined, itemsMax: 20_000 },
         api: { host: "127.0.0.1", port: 7377, token: undefined },
-        alerts: { webhookUrl: undefined, consecutiveFailures: 5 },
+        alerts: {
+          webhookUrl: undefined,
+          slackWebhookUrl: undefined,
+          telegram: undefined,
+          maintenance: [],
+          consecutiveFailures: 5,
+        },
         log: { level: "info", format: "auto" },
         capture: { enabled: false, directory: undefined, rotateSizeBytes: 64 * 1024 ** 2 },
       },
@@ -89,7 +103,14 @@ describe("loadConfig", () => {
           retry: { attempts: 5, baseDelayMs: 500, maxDelayMs: 60_000 },
           validation: { onFailure: "skip_and_log", maxPriceJump: 20, maxVolumeSpike: 50 },
           quality: { lookbackMs: 86_400_000, minScore: 95 },
-          backfill: { voidConfirmAfterMs: 30_000, concurrency: 4, maxRetries: 5 },
+          backfill: {
+            voidConfirmAfterMs: 30_000,
+            concurrency: 4,
+            workers: 2,
+            taskCandles: 10_000,
+            maxRetries: 5,
+            retryFailedAfterMs: 6 * 3_600_000,
+          },
         },
       ],
       files: { instance: undefined, collectors: [join(folder, "collector/btc.yml")], env: [], notRead: [] },
@@ -138,6 +159,35 @@ describe("loadConfig", () => {
     const [loaded] = (await loadConfig(folder, { env: {} })).collectors;
     const parsed = loaded?.mode.history.since;
     expect(parsed && historySinceMs(parsed, Date.UTC(2024, 5, 1))).toBe(timeMs);
+  });
+
+  it("reads alerts, announced maintenance, retention, and limits for one symbol", async () => {
+    await write({
+      "tickwell.yml":
+        "storage: {retention: {candles: 400d, errors: 7d}}\nalerts:\n  slack_webhook_url: https://hooks.example/x\n  telegram: {bot_token: 'b', chat_id: '-1'}\n  maintenance: [{from: 2026-12-01, to: 2026-12-01T02:00:00Z, exchange: binance}]\n",
+      "collector/one.yml": "exchange: binance\nsymbols: [{symbol: BTC/USDT, max_price_jump: 40}]\n",
+    });
+    const { instance, collectors } = await loadConfig(folder, { env: {} });
+    expect(instance.storage.retention).toMatchObject({
+      candlesMs: 400 * 86_400_000,
+      errorsMs: 7 * 86_400_000,
+    });
+    expect(instance.alerts).toMatchObject({
+      slackWebhookUrl: "https://hooks.example/x",
+      telegram: { botToken: "b", chatId: "-1" },
+      maintenance: [{ startMs: Date.UTC(2026, 11, 1), endMs: Date.UTC(2026, 11, 1, 2), exchange: "binance" }],
+    });
+    expect(collectors[0]?.symbols[0]).toMatchObject({ maxPriceJump: 40, maxVolumeSpike: undefined });
+  });
+
+  it("refuses a maintenance that ends before it begins", async () => {
+    await write({
+      "tickwell.yml": "alerts: {maintenance: [{from: 2026-12-02, to: 2026-12-01}]}\n",
+      "collector/one.yml": MINIMAL,
+    });
+    await expect(loadConfig(folder, { env: {} })).rejects.toThrow(
+      /alerts\.maintenance\[0\]\.to.*not after from/,
+    );
   });
 
   it("reads single files, tells them apart by their keys, and each only once", async () => {

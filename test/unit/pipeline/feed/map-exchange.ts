@@ -27,7 +27,11 @@ export class MapExchange implements Exchange {
 
   constructor(minutes: Iterable<number>, pageRowsMax = 10) {
     this.#minutes = [...new Set(minutes)].sort((a, b) => a - b);
-    this.traits = { candlePageRowsMax: pageRowsMax, timeframes: ["1m"] } as const;
+    this.traits = {
+      candlePageRowsMax: pageRowsMax,
+      timeframes: ["1m"],
+      hasContiguousTradeIds: true,
+    } as const;
   }
 
   async fetchCandles(request: CandleRequest, signal: AbortSignal): Promise<CandlePage> {
@@ -55,6 +59,10 @@ export class MapExchange implements Exchange {
       provenToMs: rows.length === limit ? minuteMs(rows.at(-1) ?? NaN) + MINUTE_MS : toMs,
       request: `/candles?from=${toMinute(fromMs)}&to=${toMinute(toMs)}`,
     };
+  }
+
+  async fetchTrades(): Promise<never> {
+    throw new Error("this exchange has no trades");
   }
 
   async fetchMarkets(): Promise<never> {
