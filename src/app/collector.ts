@@ -1,19 +1,28 @@
-// One collector of the config, running: finds its markets, then keeps their series complete, cycle after cycle.
-import pLimit from "p-limit";
+// One collector of the config, running: finds its markets, then follows them, repairs what is missing and checks the
+// quality of what it has, in three cycles that do not wait for each other.
+import assert from "node:assert/strict";
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../core/clock.js";
 import { classifyError, describeError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
 import { formatMarketName } from "../core/model/market.js";
+import { systemRandom, type Random } from "../core/random.js";
 import { timeframeMs } from "../core/timeframe.js";
 import type { Exchange } from "../exchanges/exchange.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
-import type { SeriesState, Store } from "../store/store.js";
+import type { Store } from "../store/store.js";
+import type { Alerts } from "../upkeep/alerts/alerts.js";
 import { CandleKeeper, type PassOutcome, type Series } from "../upkeep/candle-keeper.js";
+import { CollectionCycle, type Pace, type SeriesFailure } from "../upkeep/collection-cycle.js";
+import { CycleScheduler, type Cycle } from "../upkeep/cycle-scheduler.js";
+import { countMissing } from "../upkeep/missing-candles.js";
+import { RepairCycle, type RepairReport } from "../upkeep/repair-cycle.js";
+import { QualityCycle } from "../upkeep/quality/quality-cycle.js";
+import type { QualityReport } from "../upkeep/quality/quality-report.js";
 import { historySinceMs } from "./config-resolve.js";
 import type { CollectorConfig } from "./config-types.js";
-import { findMarket } from "./market-lookup.js";
+import { MarketList } from "./market-list.js";
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
@@ -22,6 +31,10 @@ export interface CollectorOptions {
   readonly pipeline: Pipeline;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: the machine's. */
+  readonly random?: Random;
+  /** Told what someone has to know; nobody when absent. */
+  readonly alerts?: Pick<Alerts, "raise" | "resolve">;
   /** Marks the markets as simulated, for good. */
   readonly isSimulated?: boolean;
   /** After each page, for progress. */
@@ -36,29 +49,47 @@ export interface CycleReport {
   /** Candles still missing, over all series. */
   readonly missingCandles: number;
   /** Series that could not be asked for at all, with the error. */
-  readonly failures: readonly { readonly series: Series; readonly error: unknown }[];
+  readonly failures: readonly SeriesFailure[];
+  /** Series still at work when the cycle's time was over. */
+  readonly unfinished: number;
 }
 
-/** Series fetched side by side; the rate limit, not this, is the bound. */
-const SERIES_AT_ONCE = 4;
+/** Told of each cycle as it ends. */
+export interface CollectorHooks {
+  readonly onCollected?: (report: CycleReport) => void;
+  readonly onRepaired?: (report: RepairReport) => void;
+  readonly onChecked?: (report: QualityReport) => void;
+}
 
-/** How often the exchange is asked for its markets: all trade; one does not. */
-const LIST_EVERY_MS = 3_600_000;
-const LIST_SUSPENDED_EVERY_MS = 300_000;
+/** The first repairs begin when the first collection cycle has shown where the present is. */
+const FIRST_REPAIR_AFTER_MS = 5_000;
 
 export class Collector {
   readonly config: CollectorConfig;
   readonly #options: CollectorOptions;
+  readonly #markets: MarketList;
   readonly #keeper: CandleKeeper;
+  readonly #collection: CollectionCycle;
+  readonly #repair: RepairCycle;
+  readonly #quality: QualityCycle;
   /** By series, so that it outlasts a new listing. */
   readonly #sinceMs = new Map<string, number>();
-  #listedMs = -Infinity;
-  #series: readonly Series[] | undefined;
+  #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(options: CollectorOptions) {
-    const { config, exchange, store, pipeline, clock, log } = options;
+    const { config, exchange, store, pipeline, clock, log, alerts } = options;
+    const random = options.random ?? systemRandom;
     this.config = config;
     this.#options = options;
+    this.#markets = new MarketList({
+      config,
+      exchange,
+      store,
+      clock,
+      log,
+      alerts,
+      isSimulated: options.isSimulated ?? false,
+    });
     this.#keeper = new CandleKeeper({
       store,
       stage: pipeline.stage,
@@ -69,108 +100,126 @@ export class Collector {
       pageRowsMax: config.request.limit,
       voidConfirmAfterMs: config.backfill.voidConfirmAfterMs,
     });
+    this.#collection = new CollectionCycle({
+      collect: (series, signal) => this.#collect(series, signal),
+      nameOf: formatSeries,
+      clock,
+      random,
+    });
+    this.#repair = new RepairCycle({
+      ...config.backfill,
+      store,
+      keeper: this.#keeper,
+      clock,
+      random,
+      log,
+      alerts,
+      workerName: `${config.name} pid=${process.pid}`,
+      isSimulated: options.isSimulated ?? false,
+    });
+    this.#quality = new QualityCycle({ ...config.quality, store, clock, log, alerts });
   }
 
   /**
    * Asks the exchange for its markets and enters those of the config. Done once; repeated calls return the same.
-   * @throws TickwellError `config` for a symbol the exchange does not list; the exchange's error when it cannot be asked
+   * @throws TickwellError `config` for a symbol the exchange has never listed; the exchange's error when it cannot be asked
    */
-  async prepare(signal: AbortSignal): Promise<readonly Series[]> {
-    if (this.#series) return this.#series;
-    this.#series = await this.#listSeries(signal);
-    this.#listedMs = this.#options.clock.nowMs();
-    return this.#series;
+  prepare(signal: AbortSignal): Promise<readonly Series[]> {
+    return this.#markets.series(signal);
   }
 
-  /** Markets are suspended and come back: what was listed at the start is not true for ever. */
-  async #keepListed(signal: AbortSignal): Promise<readonly Series[]> {
-    const { clock, log, config } = this.#options;
-    const series = await this.prepare(signal);
-    const everyMs = series.every(({ market }) => market.isActive) ? LIST_EVERY_MS : LIST_SUSPENDED_EVERY_MS;
-    if (Math.abs(clock.nowMs() - this.#listedMs) < everyMs) return series;
-    this.#listedMs = clock.nowMs();
-    try {
-      this.#series = await this.#listSeries(signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn(
-        `${config.name}: the markets could not be listed anew, going on with those of before: ${describeError(error)}`,
-      );
-    }
-    return this.#series ?? series;
-  }
-
-  async #listSeries(signal: AbortSignal): Promise<readonly Series[]> {
-    const { config, exchange, store } = this.#options;
-    const listed = await exchange.fetchMarkets(signal);
-    const chosen = config.symbols.map(({ symbol }) => findMarket(exchange.id, listed, symbol));
-    const stored = await store.putMarkets(exchange.id, chosen, {
-      isSimulated: this.#options.isSimulated ?? false,
-    });
-    const bySymbol = new Map(stored.map((market) => [market.symbol, market]));
-    const series: Series[] = [];
-    config.symbols.forEach(({ timeframes, channels }, i) => {
-      const market = bySymbol.get(chosen[i]?.symbol ?? "");
-      if (market && channels.includes("candles"))
-        for (const timeframe of timeframes) series.push({ market, timeframe });
-    });
-    return series;
-  }
-
-  /** One collection cycle over all series of the collector. */
-  async runCollectionCycle(signal: AbortSignal): Promise<CycleReport> {
+  /**
+   * One collection cycle over all series: what is new, to the last closed candle.
+   * @param pace where the cycle is one of many; without it, all series are waited for
+   * @throws TickwellError `validation` when `on_failure: halt` has stopped a series
+   */
+  async runCollectionCycle(signal: AbortSignal, pace?: Pace): Promise<CycleReport> {
     const bounded = this.#bounded(signal);
-    const series = await this.#keepListed(bounded);
-    const limit = pLimit(SERIES_AT_ONCE);
-    const failures: { series: Series; error: unknown }[] = [];
-    const outcomes = await Promise.all(
-      series.map((each) =>
-        limit(async () => {
-          try {
-            return await this.#collect(each, bounded);
-          } catch (error) {
-            bounded.throwIfAborted();
-            failures.push({ series: each, error });
-            return undefined;
-          }
-        }),
-      ),
+    const series = await this.#markets.series(bounded);
+    const outcome = await this.#collection.run(series, bounded, pace);
+    const halted = outcome.failures.find(({ error }) => isHalt(error));
+    if (halted) throw halted.error;
+    const refused = outcome.failures.filter(({ error }) => classifyError(error).kind === "bad_symbol");
+    await this.#markets.noteRefusals(
+      new Map(refused.map(({ series: { market }, error }) => [market.id, describeError(error)])),
+      bounded,
     );
-    const done = outcomes.filter((outcome) => outcome !== undefined);
-    const states = await Promise.all(series.map((each) => this.#state(each)));
-    return {
-      series: series.length,
-      candles: done.reduce((sum, outcome) => sum + outcome.candles, 0),
-      rejected: done.reduce((sum, outcome) => sum + outcome.rejected, 0),
-      missingCandles: states.reduce(
-        (sum, state) => sum + (state ? state.expectedCandles - state.coveredCandles - state.voidCandles : 0),
-        0,
-      ),
-      failures,
-    };
+    const missingCandles = await countMissing(this.#options.store, series);
+    return { ...outcome, series: series.length, missingCandles };
   }
 
-  /** Runs collection cycles until the signal is aborted; a failed cycle is reported and followed by the next. */
-  async run(signal: AbortSignal, onCycle: (report: CycleReport) => void): Promise<void> {
-    const { clock, log, config, store } = this.#options;
+  /** One repair cycle: gaps become tasks, tasks that are due are worked off. */
+  async runBackfillCycle(signal: AbortSignal): Promise<RepairReport> {
     const bounded = this.#bounded(signal);
-    let startedMs = clock.nowMs();
-    while (!bounded.aborted) {
-      try {
-        onCycle(await this.runCollectionCycle(bounded));
-      } catch (error) {
-        if (bounded.aborted) break;
-        log.error(`${config.name}: ${describeError(error)}; trying again in the next cycle`);
-        // The writer brings a dead server back when it has something to write; a cycle that cannot even read has not.
-        if (classifyError(error).kind === "database")
-          await store.revive(bounded).catch((cause: unknown) => log.debug(describeError(cause)));
-      }
-      const everyMs = config.mode.intervals.collectMs;
-      // From start to start, so that the pace does not depend on how long a cycle takes; missed beats are left out.
-      startedMs += everyMs * Math.max(1, Math.ceil((clock.nowMs() - startedMs) / everyMs));
-      await clock.sleep(startedMs - clock.nowMs(), bounded).catch(() => undefined);
+    return this.#repair.run(await this.#markets.series(bounded), bounded);
+  }
+
+  /** One check of all series over the configured lookback; the summaries are stored. */
+  async runQualityCheckCycle(signal: AbortSignal): Promise<QualityReport> {
+    const bounded = this.#bounded(signal);
+    return this.#quality.run(await this.#markets.series(bounded));
+  }
+
+  /**
+   * Runs the three cycles until {@link stop}; resolves when all of them have ended.
+   * @throws TickwellError `validation` when `on_failure: halt` has stopped it; the writer's error when the database
+   *   refuses for good
+   */
+  start(hooks: CollectorHooks = {}): Promise<void> {
+    assert(!this.#running, `${this.config.name} is running already`);
+    const stop = new AbortController();
+    const ended = this.run(stop.signal, hooks).finally(() => (this.#running = undefined));
+    this.#running = { stop, ended };
+    return ended;
+  }
+
+  /** Ends the cycles; resolves when what was received is handed on. */
+  async stop(): Promise<void> {
+    const running = this.#running;
+    running?.stop.abort(new Error(`${this.config.name} is stopped`));
+    // Whoever started it hears of its errors.
+    await running?.ended.catch(() => undefined);
+  }
+
+  /** As {@link start}, until the signal is aborted. */
+  async run(signal: AbortSignal, hooks: CollectorHooks = {}): Promise<void> {
+    const { clock, log, config, pipeline } = this.#options;
+    const { collectMs, qualityMs, backfillMs } = config.mode.intervals;
+    const bounded = this.#bounded(signal);
+    const cycle = (name: string, everyMs: number, firstAfterMs: number, run: Cycle["run"]): Cycle => ({
+      name: `${config.name}: ${name}`,
+      everyMs,
+      firstAfterMs,
+      run: (each) => this.#reviving(run, each),
+    });
+    const scheduler = new CycleScheduler({
+      clock,
+      log,
+      cycles: [
+        cycle("collect", collectMs, 0, async (each) =>
+          hooks.onCollected?.(await this.runCollectionCycle(each, { withinMs: collectMs })),
+        ),
+        cycle("repair", backfillMs, Math.min(FIRST_REPAIR_AFTER_MS, backfillMs), async (each) =>
+          hooks.onRepaired?.(await this.runBackfillCycle(each)),
+        ),
+        // Not before the first repairs: a score of what nobody has fetched yet says nothing.
+        cycle("quality", qualityMs, qualityMs, async (each) =>
+          hooks.onChecked?.(await this.runQualityCheckCycle(each)),
+        ),
+      ],
+    });
+    try {
+      await scheduler.run(bounded, isFatal);
+    } finally {
+      await this.#collection.settled();
     }
-    this.#options.pipeline.failure.throwIfAborted();
+    pipeline.failure.throwIfAborted();
+  }
+
+  /** Each cycle makes sure that our own server is there, and still ours: a second owner must not go unnoticed. */
+  async #reviving(run: Cycle["run"], signal: AbortSignal): Promise<void> {
+    await this.#options.store.revive(signal);
+    await run(signal);
   }
 
   /** Stops with the caller, and when the writer has failed for good. */
@@ -207,11 +256,16 @@ export class Collector {
     this.#sinceMs.set(formatSeries(series), sinceMs);
     return sinceMs;
   }
+}
 
-  async #state({ market, timeframe }: Series): Promise<SeriesState | undefined> {
-    const [state] = await this.#options.store.seriesStates({ marketId: market.id, timeframe });
-    return state;
-  }
+/** `on_failure: halt` has spoken: going on would be what the user has forbidden. */
+function isHalt(error: unknown): boolean {
+  return classifyError(error).kind === "validation";
+}
+
+/** A config error in the middle is another process that owns our data directory now. */
+function isFatal(error: unknown): boolean {
+  return isHalt(error) || classifyError(error).kind === "config";
 }
 
 /** `binance:BTC/USDT 1m` */

@@ -5,10 +5,12 @@ import { addBackfillCommand } from "./commands/backfill.js";
 import { addConfigCommand } from "./commands/config.js";
 import { addDemoCommand } from "./commands/demo.js";
 import { addDoctorCommand } from "./commands/doctor.js";
+import { addErrorsCommand } from "./commands/errors.js";
 import { addExportCommand } from "./commands/export.js";
 import { addGapsCommand } from "./commands/gaps.js";
 import { addImportCommand } from "./commands/import.js";
 import { addMigrateCommand } from "./commands/migrate.js";
+import { addQualityCommand } from "./commands/quality.js";
 import { addQueryCommand } from "./commands/query.js";
 import { addSimCommand } from "./commands/sim.js";
 import { addStartCommand } from "./commands/start.js";
@@ -22,6 +24,8 @@ const COMMANDS = [
   addStartCommand,
   addBackfillCommand,
   addGapsCommand,
+  addQualityCommand,
+  addErrorsCommand,
   addImportCommand,
   addExportCommand,
   addQueryCommand,
@@ -48,6 +52,7 @@ export function createProgram(context: CommandContext): Command {
     .option("--log-level <level>", LOG_LEVELS.join(", "), readLogLevel)
     .option("--json", "results as JSON on stdout")
     .option("--no-color", "no colours")
+    .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError("(see tickwell --help)")
     .showSuggestionAfterError()
     .exitOverride()

@@ -51,6 +51,8 @@ export interface PassOutcome {
   readonly nextAskMs: number | undefined;
 }
 
+/** How many candles before its present a collection cycle looks after by itself; older holes become tasks. */
+export const HEAD_CANDLES = 10;
 /** A time to ask again that lies further off was written while our clock was wrong. */
 const ASK_AHEAD_MAX_MS = 2 * 3_600_000;
 /** The last candles asked for to see whether the exchange has later ones than a range in question. */
@@ -74,7 +76,9 @@ export class CandleKeeper {
   }
 
   /**
-   * One collection cycle of one series: everything that is expected and missing, to the last closed candle.
+   * One collection cycle of one series: what is new, what is missing among the last {@link HEAD_CANDLES} before it, and the
+   * overlap that is compared. At most a page: what lies further back is the repair tasks' business, so that a long past
+   * never holds up the present.
    * @param onPage after each page, for progress
    */
   async collect(
@@ -101,8 +105,18 @@ export class CandleKeeper {
       } as const;
       await this.#record(key, { missing: [pause], receivedMs: nowMs }, signal);
     }
-    // Earlier expectations, of an import or a backfill, are kept complete as well.
-    return this.#pass(series, { range: { startMs: 0, endMs }, overlap: request.overlap }, signal, onPage);
+    const range = { startMs: this.#headStartMs(followedMs, { endMs, lengthMs }), endMs };
+    return this.#pass(series, { range, overlap: request.overlap }, signal, onPage);
+  }
+
+  /** The first time of a page of candles up to `endMs`, or less where the series was followed a short while ago. */
+  #headStartMs(
+    followedMs: number | undefined,
+    { endMs, lengthMs }: { endMs: number; lengthMs: number },
+  ): number {
+    const { exchange, pageRowsMax } = this.#options;
+    const pageRows = Math.min(pageRowsMax ?? Infinity, exchange.traits.candlePageRowsMax);
+    return Math.max(endMs - pageRows * lengthMs, (followedMs ?? -Infinity) - HEAD_CANDLES * lengthMs);
   }
 
   /**
@@ -229,8 +243,14 @@ function lastCandles(state: SeriesState | undefined, count: number): TimeRange[]
   return [{ startMs: endMs - count * lengthMs, endMs }];
 }
 
-function keyOf({ market, timeframe }: Series): SeriesKey {
+/** A series by its key. */
+export function keyOf({ market, timeframe }: Series): SeriesKey {
   return { marketId: market.id, timeframe };
+}
+
+/** For maps and sets: `17 1m`. */
+export function seriesKeyText({ marketId, timeframe }: SeriesKey): string {
+  return `${marketId} ${timeframe}`;
 }
 
 /** When a gap may be asked for, epoch ms. */

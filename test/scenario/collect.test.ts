@@ -33,12 +33,12 @@ describe("collecting", () => {
     const revised = { from: NOW_MS - 30_000 - 2 * MINUTE_MS, to: NOW_MS - 30_000 - MINUTE_MS };
     const world = await openWorld({ nowMs: NOW_MS, faults: [{ kind: "revised", ...revised }] });
     const collector = await world.collector({ mode: KEY_NOW });
-    await collector.runCollectionCycle(world.signal);
+    await world.cycle(collector);
     const columns = "open, high, low, close, volume, quote_volume, trade_count";
     const opened = new Date(revised.from).toISOString();
     const before = await world.database.sql(`SELECT ${columns} FROM ohlcv WHERE open_time = $1`, [opened]);
     world.clock.advance(MINUTE_MS);
-    await collector.runCollectionCycle(world.signal);
+    await world.cycle(collector);
     const kept = await world.database.sql(
       `SELECT ${columns} FROM candle_revisions WHERE open_time = $1 AND revision = 0`,
       [opened],
@@ -54,11 +54,11 @@ describe("collecting", () => {
 
   it("finds the time in which nothing was collecting, and repairs it", async () => {
     const world = await openWorld({ nowMs: NOW_MS });
-    await (await world.collector({ mode: KEY_NOW })).runCollectionCycle(world.signal);
+    await world.cycle(await world.collector({ mode: KEY_NOW }));
     await world.endProcess();
     world.clock.advance(95 * MINUTE_MS);
     const collector = await world.collector({ mode: KEY_NOW });
-    const report = await collector.runCollectionCycle(world.signal);
+    const report = await world.cycle(collector);
     expect(report).toMatchObject({ missingCandles: 0, failures: [] });
     const log = await world.database.sql(
       "SELECT reason, repaired_records, closed_at IS NOT NULL AS is_closed FROM gap_log",
@@ -75,7 +75,7 @@ describe("collecting", () => {
     const january = { startMs: time("2024-01-01"), endMs: time("2024-01-02") };
     await world.backfill("BTC/USDT", "1m", january);
     const collector = await world.collector({ mode: KEY_NOW });
-    expect(await collector.runCollectionCycle(world.signal)).toMatchObject({ missingCandles: 0 });
+    expect(await world.cycle(collector)).toMatchObject({ missingCandles: 0 });
     const open = await world.database.sql("SELECT reason FROM gap_log WHERE closed_at IS NULL");
     expect(open).toEqual([]);
     await world.expectTruth("BTC/USDT", "1m", { startMs: SINCE_MS, endMs: MINUTE_START_MS });
@@ -94,7 +94,7 @@ describe("collecting", () => {
     });
     let failures = 0;
     for (let minute = 0; minute <= 10; minute++) {
-      failures += (await collector.runCollectionCycle(world.signal)).failures.length;
+      failures += (await world.cycle(collector)).failures.length;
       world.clock.advance(MINUTE_MS);
     }
     expect(failures).toBeGreaterThan(0);
@@ -119,7 +119,7 @@ describe("collecting", () => {
     const world = await openWorld({ nowMs: NOW_MS, localClock: (clock) => skewedClock(clock, skew) });
     const collector = await world.collector({ mode: KEY_NOW });
     for (let minute = 0; minute < 3; minute++) {
-      await collector.runCollectionCycle(world.signal);
+      await world.cycle(collector);
       expect(await formingCandles(world, world.clock.nowMs())).toEqual([]);
       world.clock.advance(MINUTE_MS);
     }
@@ -136,11 +136,11 @@ describe("collecting", () => {
     const skew = { ms: skewMs };
     const world = await openWorld({ nowMs: NOW_MS, localClock: (clock) => skewedClock(clock, skew) });
     const collector = await world.collector({ mode: KEY_NOW });
-    await collector.runCollectionCycle(world.signal);
+    await world.cycle(collector);
     skew.ms = 0;
     for (let minute = 0; minute < 3; minute++) {
       world.clock.advance(MINUTE_MS);
-      await collector.runCollectionCycle(world.signal);
+      await world.cycle(collector);
       expect(await formingCandles(world, world.clock.nowMs())).toEqual([]);
     }
     await world.expectTruth("BTC/USDT", "1m", {
@@ -160,9 +160,9 @@ describe("collecting", () => {
       symbols: [{ symbol: "BTC/USDT" }, { symbol: "ETH/USDT" }, { symbol: "SOL/USDT" }],
     };
     let collector = await world.collector(input);
-    await collector.runCollectionCycle(world.signal);
+    await world.cycle(collector);
     world.clock.advance(MINUTE_MS);
-    const struck = await collector.runCollectionCycle(world.signal);
+    const struck = await world.cycle(collector);
     expect(struck.failures.map(({ error }) => classifyError(error).kind)).toEqual([
       "ip_ban",
       "ip_ban",
@@ -170,18 +170,18 @@ describe("collecting", () => {
     ]);
     const asked = world.exchange.requests.count();
     world.clock.advance(MINUTE_MS);
-    await collector.runCollectionCycle(world.signal);
+    await world.cycle(collector);
     expect(world.exchange.requests.count()).toBe(asked);
 
     await world.endProcess();
     collector = await world.collector(input);
-    await expect(collector.runCollectionCycle(world.signal)).rejects.toMatchObject({
+    await expect(world.cycle(collector)).rejects.toMatchObject({
       fault: { kind: "ip_ban" },
     });
     expect(world.exchange.requests.count()).toBe(asked);
 
     world.clock.advance(9 * MINUTE_MS);
-    const after = await collector.runCollectionCycle(world.signal);
+    const after = await world.cycle(collector);
     expect(after).toMatchObject({ missingCandles: 0, failures: [] });
     await world.expectTruth("BTC/USDT", "1m", {
       startMs: SINCE_MS,

@@ -12,10 +12,10 @@ describe("following a series", () => {
   it("holds the time between as well when it was left alone for longer than its history goes back", async () => {
     const world = await openWorld({ nowMs: NOW_MS });
     const mode = { history: { since: "2h" } };
-    await (await world.collector({ mode })).runCollectionCycle(world.signal);
+    await world.cycle(await world.collector({ mode }));
     await world.endProcess();
     world.clock.advance(10 * HOUR_MS);
-    const report = await (await world.collector({ mode })).runCollectionCycle(world.signal);
+    const report = await world.cycle(await world.collector({ mode }));
     expect(report.missingCandles).toBe(0);
     const { store } = await world.process();
     const [state] = await store.seriesStates({});
@@ -32,7 +32,7 @@ describe("following a series", () => {
     const world = await openWorld({ nowMs: NOW_MS });
     const old = { startMs: Date.UTC(2023, 0, 1), endMs: Date.UTC(2023, 0, 1, 1) };
     await world.backfill("BTC/USDT", "1m", old);
-    await (await world.collector({ mode: { history: { since: "1h" } } })).runCollectionCycle(world.signal);
+    await world.cycle(await world.collector({ mode: { history: { since: "1h" } } }));
     const { store } = await world.process();
     const [state] = await store.seriesStates({});
     expect(state?.expected).toHaveLength(2);
@@ -46,7 +46,7 @@ describe("following a series", () => {
       mode: { history: { since: "36h" } },
     });
     for (let cycle = 0; cycle < 3; cycle++) {
-      await collector.runCollectionCycle(world.signal);
+      await world.cycle(collector);
       world.clock.advance(HOUR_MS);
     }
     const { store } = await world.process();
@@ -93,7 +93,7 @@ describe("a range in the past", () => {
     });
     const collector = await world.collector({ mode: { history: { since: "2h" } } });
     for (let cycle = 0; cycle < 4; cycle++) {
-      await collector.runCollectionCycle(world.signal);
+      await world.cycle(collector);
       world.clock.advance(10 * MINUTE_MS);
     }
     const { store } = await world.process();

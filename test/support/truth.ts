@@ -24,18 +24,20 @@ const DIFFERENCES_MAX = 10;
 export async function differencesFromTruth(
   sql: RunSql,
   wanted: {
+    /** Default `binance`. */
+    readonly exchange?: string;
     readonly symbol: string;
     readonly timeframe: Timeframe;
     readonly range: TimeRange;
     readonly truth: readonly Omit<Candle, "kind">[];
   },
 ): Promise<string[]> {
-  const { symbol, timeframe, range, truth } = wanted;
+  const { exchange = "binance", symbol, timeframe, range, truth } = wanted;
   const rows = await sql<{ ms: string; text: string }>(
     `SELECT (extract(epoch FROM open_time) * 1000)::bigint::text AS ms, ${ROW} AS text
-     FROM ohlcv JOIN markets m ON m.id = market_id
-     WHERE m.symbol = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4 ORDER BY open_time`,
-    [symbol, timeframe, formatTime(range.startMs), formatTime(range.endMs)],
+     FROM ohlcv JOIN markets m ON m.id = market_id JOIN exchanges e ON e.id = m.exchange_id
+     WHERE m.symbol = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4 AND e.name = $5 ORDER BY open_time`,
+    [symbol, timeframe, formatTime(range.startMs), formatTime(range.endMs), exchange],
   );
   const right = new Map(truth.map((candle) => [candle.openTimeMs, textOf({ kind: "candle", ...candle })]));
   const differences: string[] = [];

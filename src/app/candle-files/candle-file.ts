@@ -1,13 +1,14 @@
 // A file of candles in any format that can be read, as a stream of rows.
 import { closest } from "fastest-levenshtein";
 import { usageError } from "../arguments.js";
+import { openBinanceZip } from "./binance-zip.js";
 import type { Assets } from "./csv-layout.js";
 import { readCsv } from "./csv-reader.js";
 import type { FileRow, RowTiming } from "./file-row.js";
 import { openFileSource } from "./file-source.js";
 import { readFreqtradeJson } from "./freqtrade-reader.js";
 
-export const FILE_FORMATS = ["csv", "freqtrade-json"] as const;
+export const FILE_FORMATS = ["csv", "freqtrade-json", "binance-zip"] as const;
 export type FileFormat = (typeof FILE_FORMATS)[number];
 
 export interface CandleFile {
@@ -22,14 +23,8 @@ export interface CandleFile {
 export function readFileFormat(text: string): FileFormat {
   const format = FILE_FORMATS.find((known) => known === text);
   if (format !== undefined) return format;
-  const supported = `this version reads ${FILE_FORMATS.join(" and ")}`;
-  if (text === "binance-zip") {
-    throw usageError(
-      `--format: binance-zip cannot be read yet; unpack the archive and import the .csv inside: ${supported}`,
-    );
-  }
   throw usageError(
-    `--format: found "${text}", did you mean ${closest(text, [...FILE_FORMATS])}? ${supported}`,
+    `--format: found "${text}", did you mean ${closest(text, [...FILE_FORMATS])}? this version reads ${FILE_FORMATS.join(", ")}`,
   );
 }
 
@@ -45,16 +40,20 @@ export async function openCandleFile(
     readonly onBytes: (bytes: number) => void;
   },
 ): Promise<CandleFile> {
-  const source = await openFileSource(file, options.onBytes);
-  const format = options.format ?? formatOfName(file) ?? formatOfHead(source.head);
+  const named = options.format ?? formatOfName(file);
+  const source = await (named === "binance-zip" ? openBinanceZip : openFileSource)(file, options.onBytes);
+  const format = named ?? formatOfHead(source.head);
   const rows =
-    format === "csv" ? readCsv(source, options, options.assets) : readFreqtradeJson(source, options);
+    format === "freqtrade-json"
+      ? readFreqtradeJson(source, options)
+      : readCsv(source, options, options.assets);
   return { format, sizeBytes: source.sizeBytes, rows, close: () => source.close() };
 }
 
 function formatOfName(file: string): FileFormat | undefined {
   const name = file.toLowerCase().replace(/\.gz$/, "");
   if (/\.(csv|tsv)$/.test(name)) return "csv";
+  if (name.endsWith(".zip")) return "binance-zip";
   return name.endsWith(".json") ? "freqtrade-json" : undefined;
 }
 

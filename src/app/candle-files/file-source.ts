@@ -21,11 +21,12 @@ export interface FileSource {
 
 const READ_BYTES = 262_144;
 /** Enough for any header and some rows. */
-const HEAD_BYTES = 16_384;
+export const HEAD_BYTES = 16_384;
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const ZIP_MAGIC = Buffer.from("PK\u0003\u0004");
 
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+/** Codes of the file system in words. */
+export const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EACCES: "this user may not read it",
   EPERM: "this user may not read it",
@@ -100,7 +101,7 @@ async function* gunzip(file: string, packed: AsyncIterable<Buffer>): AsyncGenera
 }
 
 /** Reads at least `bytes` ahead, if there are as many, and puts them back. */
-async function peek(
+export async function peek(
   chunks: AsyncGenerator<Buffer>,
   bytes: number,
 ): Promise<{ head: Buffer; chunks: AsyncGenerator<Buffer> }> {
@@ -123,7 +124,9 @@ async function* putBack(read: readonly Buffer[], rest: AsyncIterable<Buffer>): A
 function refuseNonText(file: string, head: Buffer): void {
   if (head.toString("utf8").trim() === "") throw usageError(`${file}: is empty, expected candles`);
   if (head.subarray(0, ZIP_MAGIC.length).equals(ZIP_MAGIC)) {
-    throw usageError(`${file}: is a ZIP archive; unpack it and import the .csv inside`);
+    throw usageError(
+      `${file}: is a ZIP archive; if it is one of Binance's, name it .zip or add --format binance-zip, else unpack it`,
+    );
   }
   if (head.includes(0)) {
     throw usageError(

@@ -4,13 +4,14 @@ import { stringify } from "yaml";
 import { formatDuration } from "../../core/duration.js";
 import { formatMarketName } from "../../core/model/market.js";
 import { formatTime } from "../../core/time.js";
-import type { CommandContext } from "../command-context.js";
+import { EXIT, type CommandContext } from "../command-context.js";
 import { configError, type ConfigFault } from "../config-fault.js";
 import { inspectConfig, type ConfigInspection } from "../config-file.js";
 import { editorSchema, type ConfigFileKind } from "../config-json-schema.js";
 import { maskText } from "../../core/mask-text.js";
 import { maskSecrets } from "../config-secrets.js";
 import type { HistorySince, TickwellConfig } from "../config-types.js";
+import { unavailableSettings } from "../unavailable.js";
 
 /** The program's options that matter here. */
 interface GlobalOptions {
@@ -65,6 +66,7 @@ async function checkConfig(options: GlobalOptions, context: CommandContext): Pro
       files,
       faults,
       plan: faults.length === 0 ? planOf(config) : undefined,
+      unavailable: faults.length === 0 ? unavailableSettings(config) : [],
     };
     context.stdout(`${JSON.stringify(result)}\n`);
   } else {
@@ -72,6 +74,9 @@ async function checkConfig(options: GlobalOptions, context: CommandContext): Pro
     if (faults.length === 0) context.stdout(`\n${describePlan(config)}`);
   }
   if (faults.length > 0) throw configError(faults);
+  const unavailable = unavailableSettings(config);
+  for (const sentence of unavailable) context.stderr(`start would refuse: ${sentence}\n`);
+  if (unavailable.length > 0) context.setExitStatus(EXIT.usage);
 }
 
 async function showConfig(options: GlobalOptions, context: CommandContext): Promise<void> {

@@ -54,8 +54,11 @@ async function printGaps(
     return;
   }
   if (states.length === 0) {
+    const stored = (await store.seriesStates({})).map((state) => `${state.market} ${state.timeframe}`);
     context.stdout(
-      "Nothing has been collected yet: try `tickwell start`, `tickwell backfill` or `tickwell demo`.\n",
+      stored.length === 0
+        ? "Nothing has been collected yet: try `tickwell start`, `tickwell backfill` or `tickwell demo`.\n"
+        : `Nothing is collected there. What is: ${stored.slice(0, NAMES_MAX).join(", ")}${stored.length > NAMES_MAX ? ", …" : ""}.\n`,
     );
     return;
   }
@@ -88,6 +91,8 @@ function formatVoids(voids: readonly Void[]): string {
   return `Voids: the exchange itself has nothing there\n${formatTable(RANGE_COLUMNS, rows)}`;
 }
 
+const NAMES_MAX = 10;
+
 const RANGE_COLUMNS = [
   { title: "market" },
   { title: "timeframe" },
@@ -103,6 +108,7 @@ function formatStates(states: readonly SeriesState[]): string {
     [
       { title: "market" },
       { title: "timeframe" },
+      { title: "from (UTC)" },
       { title: "expected", align: "right" },
       { title: "stored", align: "right" },
       { title: "void", align: "right" },
@@ -115,6 +121,7 @@ function formatStates(states: readonly SeriesState[]): string {
       return [
         state.market,
         state.timeframe,
+        formatStart(state),
         formatCount(state.expectedCandles),
         formatCount(state.coveredCandles),
         formatCount(state.voidCandles),
@@ -126,6 +133,13 @@ function formatStates(states: readonly SeriesState[]): string {
       ];
     }),
   );
+}
+
+/** Where the expected time begins, and that it lies in pieces: between them nothing was ever to be collected. */
+function formatStart({ expected }: SeriesState): string {
+  const [first] = expected;
+  if (!first) return "–";
+  return `${formatMinute(first.startMs)}${expected.length > 1 ? `, in ${expected.length} pieces` : ""}`;
 }
 
 /** One sentence on a gap: why it is there, and what happens next. */

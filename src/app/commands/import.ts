@@ -37,10 +37,16 @@ export function addImportCommand(program: Command, context: CommandContext): voi
   program
     .command("import")
     .description("bring candles of a file in, through the same checks as an exchange's")
-    .argument("<file>", "CSV, or JSON as freqtrade writes it; either may be gzip")
+    .argument(
+      "<file>",
+      "CSV, JSON as freqtrade writes it (either may be gzip), or a ZIP of Binance's archive",
+    )
     .requiredOption("--market <market>", "whose candles they are, such as binance:BTC/USDT")
     .requiredOption("--timeframe <timeframe>", "such as 1m")
-    .option("--format <format>", "csv or freqtrade-json; default by the file's name or beginning")
+    .option(
+      "--format <format>",
+      "csv, freqtrade-json or binance-zip; default by the file's name or beginning",
+    )
     .option("--time-is <end>", "whether the file's times are the candles' open or close", "open")
     .action(async (file: string, _options: unknown, command: Command) => {
       await importFile(file, command.optsWithGlobals<ImportOptions>(), context);

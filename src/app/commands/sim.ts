@@ -1,16 +1,17 @@
-// `tickwell sim`: the simulated exchange by itself, for other people's clients and for trying things out. Runs until it
+// `tickwell sim`: the simulated exchanges by themselves, for other people's clients and for trying things out. Runs until it
 // is stopped.
 import { readFile } from "node:fs/promises";
 import { once } from "node:events";
 import type { Command } from "commander";
 import { parseFaultPlan, FaultPlanError, type FaultPlan } from "../../../simulator/fault-plan.js";
 import { startSimulatedExchange, type SimulatedExchange } from "../../../simulator/simulated-exchange.js";
+import type { SimulatedVenue } from "../../../simulator/simulated-venue.js";
+import { isVenueName, VENUE_NAMES, type VenueName } from "../../../simulator/venue-name.js";
 import { systemClock } from "../../core/clock.js";
 import { TickwellError } from "../../core/fault.js";
 import { readInteger, usageError } from "../arguments.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
 
-const SIMULATED = ["binance"] as const;
 const DEFAULT_PORT = "7378";
 
 interface SimOptions extends GlobalOptions {
@@ -24,8 +25,8 @@ interface SimOptions extends GlobalOptions {
 export function addSimCommand(program: Command, context: CommandContext): void {
   program
     .command("sim")
-    .description("run the simulated exchange by itself: Binance spot's REST protocol, offline")
-    .option("--exchange <names>", `which exchange: ${SIMULATED.join(", ")}`, SIMULATED[0])
+    .description("run the simulated exchanges by themselves: the REST protocols of Binance and OKX, offline")
+    .option("--exchange <names>", "which exchanges, with commas between", VENUE_NAMES.join(","))
     .option("--port <port>", "where it listens on 127.0.0.1; 0 takes a free one", DEFAULT_PORT)
     .option("--seed <number>", "another seed is another market", "1")
     .option("--faults <file>", "a JSON plan of what goes wrong (docs/simulator.md)")
@@ -35,11 +36,11 @@ export function addSimCommand(program: Command, context: CommandContext): void {
 }
 
 async function runSim(options: SimOptions, { stdout, stderr, signal }: CommandContext): Promise<void> {
-  checkExchange(options.exchange);
+  const exchanges = readExchanges(options.exchange);
   const port = readInteger("--port", options.port, { min: 0, max: 65_535 });
   const seed = readInteger("--seed", options.seed, { min: 0, max: 2 ** 31 - 1 });
   const faults = options.faults === undefined ? undefined : await readPlan(options.faults, signal);
-  const exchange = await start({ port, seed, faults });
+  const exchange = await start({ exchanges, port, seed, faults });
   try {
     if (options.json === true) stdout(`${JSON.stringify({ url: exchange.url, seed })}\n`);
     else stdout(describe(exchange, faults));
@@ -50,12 +51,14 @@ async function runSim(options: SimOptions, { stdout, stderr, signal }: CommandCo
   }
 }
 
-function checkExchange(names: string): void {
-  const other = names.split(",").find((name) => !(SIMULATED as readonly string[]).includes(name.trim()));
-  if (other === undefined) return;
-  throw usageError(
-    `--exchange: found "${other}", expected ${SIMULATED.join(", ")}; no other exchange is simulated yet`,
-  );
+function readExchanges(text: string): readonly VenueName[] {
+  return text.split(",").map((part) => {
+    const name = part.trim();
+    if (isVenueName(name)) return name;
+    throw usageError(
+      `--exchange: found "${name}", expected some of ${VENUE_NAMES.join(", ")}; no other exchange is simulated`,
+    );
+  });
 }
 
 async function readPlan(file: string, signal: AbortSignal): Promise<FaultPlan> {
@@ -80,16 +83,24 @@ async function readPlan(file: string, signal: AbortSignal): Promise<FaultPlan> {
 }
 
 async function start({
+  exchanges,
   port,
   seed,
   faults,
 }: {
+  exchanges: readonly VenueName[];
   port: number;
   seed: number;
   faults: FaultPlan | undefined;
 }): Promise<SimulatedExchange> {
   try {
-    return await startSimulatedExchange({ port, seed, clock: systemClock, ...(faults ? { faults } : {}) });
+    return await startSimulatedExchange({
+      exchanges,
+      port,
+      seed,
+      clock: systemClock,
+      ...(faults ? { faults } : {}),
+    });
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     const words =
@@ -103,22 +114,44 @@ async function start({
   }
 }
 
-function describe({ url, seed, symbols }: SimulatedExchange, faults: FaultPlan | undefined): string {
+/** What each venue is called, what to ask it first, and how ccxt is pointed at it. */
+const ABOUT = {
+  binance: {
+    title: "Binance spot",
+    path: "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=5",
+    ccxt: (url) =>
+      `new ccxt.binance({ options: { fetchMarkets: { types: ["spot"] } } }); exchange.urls.api.public = "${url}/api/v3"`,
+  },
+  binanceusdm: {
+    title: "Binance USDⓈ-M futures",
+    path: "/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=5",
+    ccxt: (url) => `new ccxt.binanceusdm(); exchange.urls.api.fapiPublic = "${url}/fapi/v1"`,
+  },
+  okx: {
+    title: "OKX",
+    path: "/api/v5/market/candles?instId=BTC-USDT&bar=1m&limit=5",
+    ccxt: (url) => `new ccxt.okx(); exchange.urls.api.rest = "${url}"`,
+  },
+} as const satisfies Record<VenueName, { title: string; path: string; ccxt: (url: string) => string }>;
+
+function describe(exchange: SimulatedExchange, faults: FaultPlan | undefined): string {
+  const { url, seed, exchanges } = exchange;
   const planned = faults?.faults.length ?? 0;
-  return `Simulated Binance spot at ${url}
-  seed ${seed}, ${symbols.length} markets since 2020, ${planned === 0 ? "no faults" : `${planned} planned ${planned === 1 ? "fault" : "faults"}`}
+  const titles = exchanges.map((name) => ABOUT[name].title).join(", ");
+  return `Simulated at ${url}: ${titles}
+  seed ${seed}, markets since 2020, ${planned === 0 ? "no faults" : `${planned} planned ${planned === 1 ? "fault" : "faults"}`}
 
-Ask it:
-  curl '${url}/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=5'
-  curl '${url}/sim/truth?symbol=BTCUSDT&interval=1m&startTime=2024-01-01T00:00:00Z&endTime=2024-01-01T00:05:00Z'
-
-Collect from it, in a collector's config:
-  exchange: { name: binance, rest_url: "${url}" }
-
-With ccxt:
-  const exchange = new ccxt.binance({ options: { fetchMarkets: { types: ["spot"] } } });
-  exchange.urls.api.public = "${url}/api/v3";
-
+${exchanges.map((name) => describeVenue(exchange.venue(name), url)).join("\n")}
+What is right: curl '${url}/sim/truth?exchange=${exchanges[0] ?? ""}&symbol=${encodeURIComponent(exchange.symbols[0] ?? "")}&interval=1m&startTime=2024-01-01T00:00:00Z&endTime=2024-01-01T00:05:00Z'
 What struck so far: ${url}/sim/faults, what was asked: ${url}/sim/requests
+`;
+}
+
+function describeVenue({ name, symbols }: SimulatedVenue, url: string): string {
+  const { title, path, ccxt } = ABOUT[name];
+  return `${title}, ${symbols.length} markets
+  curl '${url}${path}'
+  in a collector's config: exchange: { name: ${name}, rest_url: "${url}" }
+  with ccxt: const exchange = ${ccxt(url)};
 `;
 }

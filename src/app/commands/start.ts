@@ -3,16 +3,17 @@ import type { Command } from "commander";
 import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import { classifyError, describeError } from "../../core/fault.js";
-import type { Exchange } from "../../exchanges/exchange.js";
-import { Pipeline } from "../../pipeline/pipeline.js";
 import type { Store } from "../../store/store.js";
+import type { QualityReport } from "../../upkeep/quality/quality-report.js";
+import type { RepairReport } from "../../upkeep/repair-cycle.js";
 import { readDuration, usageError } from "../arguments.js";
-import { Collector, formatSeries, type CycleReport } from "../collector.js";
+import { formatSeries, type Collector, type CycleReport } from "../collector.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
-import { exchangeFor } from "../exchange-for.js";
+import { Runtime } from "../runtime.js";
 import { loadSettings, logFor, withStore } from "../settings.js";
 import { formatCount } from "../table.js";
+import { unavailableSettings } from "../unavailable.js";
 
 interface StartOptions extends GlobalOptions {
   readonly once?: boolean;
@@ -40,7 +41,8 @@ export function addStartCommand(program: Command, context: CommandContext): void
           "start: there is no collector in the config; name a folder with -c, or copy configs/collector/binance_btcusdt_1m.yml of the package",
         );
       }
-      refuseUnavailable(settings);
+      const [unavailable] = unavailableSettings(settings);
+      if (unavailable !== undefined) throw usageError(unavailable);
       const limits = durationMs === undefined ? [] : [AbortSignal.timeout(durationMs)];
       const failed = new AbortController();
       const signal = AbortSignal.any([context.signal, failed.signal, ...limits]);
@@ -58,9 +60,6 @@ class StartCommand {
   readonly #signal: AbortSignal;
   /** Aborted when one collector cannot go on: all of them stop, and the process ends with its error. */
   readonly #failed: AbortController;
-  readonly #pipeline: Pipeline;
-  /** One venue a host, however many collectors ask it: rate limits are counted by address. */
-  readonly #exchanges = new Map<string, Exchange>();
 
   constructor(parts: {
     store: Store;
@@ -76,71 +75,62 @@ class StartCommand {
     this.#context = parts.context;
     this.#signal = parts.signal;
     this.#failed = parts.failed;
-    const { log } = parts.context;
-    this.#pipeline = new Pipeline({
-      store: parts.store,
-      clock: systemClock,
-      log,
-      stageRowsMax: parts.settings.instance.stage.itemsMax,
-      onCommit: ({ revised }) => {
-        if (revised > 0)
-          log.info(
-            `${formatCount(revised)} stored candles were revised by the exchange; the earlier values are kept`,
-          );
-      },
-    });
   }
 
   async run(): Promise<void> {
     const { log } = this.#context;
-    const collectors = this.#settings.collectors.map((config) => this.#collector(config));
+    const { instance, collectors } = this.#settings;
+    const runtime = await Runtime.open({ store: this.#store, instance, log });
     try {
-      const running = collectors.map((collector) => this.#runCollector(collector));
+      const running = collectors.map((config) => this.#runCollector(runtime.collector(config)));
       const errors: unknown[] = [];
-      for (const each of running) {
+      running.forEach((each, i) => {
         each.catch((error: unknown) => {
           errors.push(error);
+          const name = collectors[i]?.name ?? "";
+          runtime.alerts.raise({
+            key: `stopped:${name}`,
+            severity: "critical",
+            exchange: collectors[i]?.exchange.name,
+            title: `collector ${name} has stopped`,
+            text: describeError(error),
+          });
           // What runs for good stops together; what runs once may come to its own end.
           if (!this.#options.once) this.#failed.abort(error);
         });
-      }
+      });
       await Promise.allSettled(running);
       // The one that failed first; what the others say may only be that they were stopped.
       if (errors.length > 0) throw errors[0];
     } finally {
-      await Promise.all([...this.#exchanges.values()].map((exchange) => exchange.close()));
-      await this.#pipeline.close();
+      await runtime.close();
     }
     if (!this.#options.once) log.info("stopped: everything received is stored");
   }
 
-  #collector(config: CollectorConfig): Collector {
+  async #runCollector(collector: Collector): Promise<void> {
     const { log } = this.#context;
-    const host = `${config.exchange.name} ${config.exchange.restUrl ?? ""}`;
-    const exchange = this.#exchanges.get(host) ?? exchangeFor(config, { bans: this.#store.bans, log });
-    this.#exchanges.set(host, exchange);
-    return new Collector({
-      config,
-      exchange,
-      store: this.#store,
-      pipeline: this.#pipeline,
-      clock: systemClock,
-      log,
+    if (!(await this.#reach(collector))) return;
+    if (this.#options.once || !collector.config.mode.live) return this.#runOnce(collector);
+    await collector.run(this.#signal, {
+      onCollected: (report) => this.#describe(collector, report),
+      onRepaired: (report) => this.#describeRepairs(collector, report),
+      onChecked: (report) => this.#describeQuality(collector, report),
     });
+    log.debug(`${collector.config.name} has stopped`);
   }
 
-  async #runCollector(collector: Collector): Promise<void> {
-    const { log, setExitStatus } = this.#context;
-    if (!(await this.#reach(collector))) return;
-    if (this.#options.once || !collector.config.mode.live) {
-      const report = await collector.runCollectionCycle(this.#signal);
-      this.#describe(collector, report);
-      if (report.failures.length > 0) setExitStatus(EXIT.failed);
-      else if (report.missingCandles > 0) setExitStatus(EXIT.shortfall);
-      return;
-    }
-    await collector.run(this.#signal, (report) => this.#describe(collector, report));
-    log.debug(`${collector.config.name} has stopped`);
+  /** Each cycle once, in the order in which they help each other; history alone, until nothing can be done now. */
+  async #runOnce(collector: Collector): Promise<void> {
+    const { setExitStatus } = this.#context;
+    const collected = await collector.runCollectionCycle(this.#signal);
+    this.#describe(collector, collected);
+    if (collected.failures.length > 0) setExitStatus(EXIT.failed);
+    const repaired = await collector.runBackfillCycle(this.#signal);
+    this.#describeRepairs(collector, repaired);
+    const checked = await collector.runQualityCheckCycle(this.#signal);
+    this.#describeQuality(collector, checked);
+    if (collected.failures.length === 0 && repaired.missingCandles > 0) setExitStatus(EXIT.shortfall);
   }
 
   /** Waits until the exchange answers; says once, in words, that it does not. */
@@ -172,7 +162,8 @@ class StartCommand {
     for (const { series, error } of report.failures)
       log.warn(`${name}: ${formatSeries(series)}: ${describeError(error)}; a gap until the next cycle`);
     const unasked =
-      report.failures.length > 0 ? `, ${report.failures.length} of them could not be asked` : "";
+      (report.failures.length > 0 ? `, ${report.failures.length} of them could not be asked` : "") +
+      (report.unfinished > 0 ? `, ${report.unfinished} still being waited for` : "");
     const missing =
       report.missingCandles > 0
         ? `${formatCount(report.missingCandles)} missing and on record as gaps`
@@ -185,24 +176,33 @@ class StartCommand {
       `${name}: ${formatCount(report.candles)} candles in ${report.series} series${unasked}${rejected}; ${missing}`,
     );
   }
-}
 
-/** What a config may say already and this version does not do: said before anything starts, not left out in silence. */
-function refuseUnavailable({ instance, collectors }: TickwellConfig): void {
-  const refuse = (key: string, found: string, remedy: string): never => {
-    throw usageError(`${key}: ${found} is not available in this version; ${remedy}`);
-  };
-  if (instance.stage.kind !== "memory") refuse("stage.kind", instance.stage.kind, "set it to memory");
-  if (instance.capture.enabled) refuse("capture.enabled", "true", "set it to false");
-  if (instance.alerts.webhookUrl !== undefined) refuse("alerts.webhook_url", "a webhook", "remove it");
-  for (const { name, symbols, validation } of collectors) {
-    for (const { symbol, channels } of symbols) {
-      const missing = channels.filter((channel) => channel !== "candles").join(", ");
-      if (missing !== "") refuse(`${name}: ${symbol}: channels`, missing, "leave candles");
-    }
-    if (validation.onFailure !== "skip_and_log") {
-      refuse(`${name}: validation.on_failure`, validation.onFailure, "set it to skip_and_log");
-    }
+  /** Nothing to repair is nothing to say. */
+  #describeRepairs({ config }: Collector, report: RepairReport): void {
+    const { planned, completed, postponed, retried, failed, candles, missingCandles } = report;
+    if (planned + completed + postponed + retried + failed === 0) return;
+    const parts = [
+      planned > 0 ? `${formatCount(planned)} planned` : "",
+      completed > 0 ? `${formatCount(completed)} completed with ${formatCount(candles)} candles` : "",
+      postponed > 0 ? `${formatCount(postponed)} waiting to be asked once more` : "",
+      retried > 0 ? `${formatCount(retried)} to be tried again` : "",
+      failed > 0 ? `${formatCount(failed)} failed (see \`tickwell tasks\`)` : "",
+    ].filter((part) => part !== "");
+    const rest =
+      missingCandles === 0
+        ? "nothing missing"
+        : `${formatCount(missingCandles)} candles missing and on record as gaps`;
+    this.#context.log.info(`${config.name}: repair tasks: ${parts.join(", ")}; ${rest}`);
+  }
+
+  #describeQuality(
+    { config }: Collector,
+    { series, lowest_score: lowest, valid_series: valid }: QualityReport,
+  ): void {
+    if (series.length === 0 || lowest === null) return;
+    this.#context.log.info(
+      `${config.name}: quality of the last ${formatDuration(config.quality.lookbackMs)}: ${valid} of ${series.length} series valid, lowest score ${lowest.toFixed(2)}`,
+    );
   }
 }
 

@@ -1,0 +1,111 @@
+// `tickwell quality`: checks what is stored now, keeps the summaries, and prints what costs how many points, and why.
+import type { Command } from "commander";
+import { systemClock } from "../../core/clock.js";
+import { silentLog } from "../../core/log.js";
+import type { QualitySummary } from "../../store/quality-records.js";
+import type { Store, StoredMarket } from "../../store/store.js";
+import { DataQualityChecker } from "../../upkeep/quality/data-quality-checker.js";
+import { qualityReport } from "../../upkeep/quality/quality-report.js";
+import { readDuration, usageError } from "../arguments.js";
+import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import { collectorSchema } from "../config-schema.js";
+import { resolveCollector } from "../config-resolve.js";
+import type { QualityConfig, TickwellConfig } from "../config-types.js";
+import { formatQualityMarkdown } from "../quality-report/quality-markdown.js";
+import { formatQualityTable } from "../quality-report/quality-table.js";
+import { loadSettings, withStore } from "../settings.js";
+import { readStoredFilter } from "../stored-series.js";
+
+const NOTHING_YET =
+  "There is nothing to check yet: try `tickwell start`, `tickwell backfill` or `tickwell demo`.\n";
+
+interface QualityOptions extends GlobalOptions {
+  readonly market?: string;
+  readonly lookback?: string;
+  readonly failUnder?: string;
+  readonly markdown?: boolean;
+}
+
+export function addQualityCommand(program: Command, context: CommandContext): void {
+  program
+    .command("quality")
+    .description("check what is stored: scores, and what costs how many points")
+    .option("--market <market>", "only this market, such as binance:BTC/USDT")
+    .option("--lookback <duration>", "how far back to look (default: as the config says, or 24h)")
+    .option("--fail-under <score>", "exit with 3 when a score is below it (0 to 100)")
+    .option("--markdown", "the report as Markdown")
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<QualityOptions>();
+      const failUnder = options.failUnder === undefined ? undefined : readScore(options.failUnder);
+      const lookbackMs =
+        options.lookback === undefined ? undefined : readDuration("--lookback", options.lookback);
+      const settings = await loadSettings(options);
+      const url = settings.instance.storage.url;
+      await withStore(context, options, { url, role: "owner" }, async (store) => {
+        const { marketId } = await readStoredFilter(
+          store,
+          options.market === undefined ? {} : { market: options.market },
+        );
+        const checked = await checkAll(store, settings, { marketId, lookbackMs });
+        print(checked, options, context);
+        const isBelow = ({ score = 100 }: QualitySummary): boolean => score < (failUnder ?? 0);
+        if (checked.some(isBelow)) context.setExitStatus(EXIT.shortfall);
+      });
+    });
+}
+
+/** Each market by what its collector's config says; all of one config in one check. */
+async function checkAll(
+  store: Store,
+  settings: TickwellConfig,
+  wanted: { marketId: number | undefined; lookbackMs: number | undefined },
+): Promise<QualitySummary[]> {
+  const markets = (await store.listMarkets()).filter(
+    (market) => wanted.marketId === undefined || market.id === wanted.marketId,
+  );
+  const groups = new Map<string, { quality: QualityConfig; marketIds: number[] }>();
+  for (const market of markets) {
+    const { minScore, ...config } = qualityOf(settings, market);
+    const quality = { minScore, lookbackMs: wanted.lookbackMs ?? config.lookbackMs };
+    const key = `${quality.lookbackMs} ${minScore}`;
+    const group = groups.get(key);
+    if (group) group.marketIds.push(market.id);
+    else groups.set(key, { quality, marketIds: [market.id] });
+  }
+  // Who names a market wants to see it.
+  const includesInactive = wanted.marketId !== undefined;
+  const checked: QualitySummary[] = [];
+  for (const { quality, marketIds } of groups.values()) {
+    const { minScore, lookbackMs } = quality;
+    // The report says it all; the log would say it again.
+    const checker = new DataQualityChecker({ store, clock: systemClock, log: silentLog, minScore });
+    checked.push(...(await checker.checkAllActiveMarkets({ lookbackMs, marketIds, includesInactive })));
+  }
+  return groups.size < 2 ? checked : checked.sort((a, b) => (a.market < b.market ? -1 : 1));
+}
+
+/** The config of the collector that names the market, or else of its exchange's first, or else the defaults. */
+function qualityOf({ collectors }: TickwellConfig, { exchange, symbol }: StoredMarket): QualityConfig {
+  const ofExchange = collectors.filter((collector) => collector.exchange.name === exchange);
+  const own = ofExchange.find((collector) => collector.symbols.some((each) => each.symbol === symbol));
+  return (own ?? ofExchange[0])?.quality ?? DEFAULTS;
+}
+
+const DEFAULTS = resolveCollector(
+  collectorSchema.parse({ exchange: "binance", symbols: [{ symbol: "BTC/USDT" }] }),
+  "defaults",
+).quality;
+
+function print(checked: readonly QualitySummary[], options: QualityOptions, context: CommandContext): void {
+  const report = qualityReport(checked);
+  if (options.json) context.stdout(`${JSON.stringify(report, undefined, 2)}\n`);
+  else if (checked.length === 0) context.stdout(NOTHING_YET);
+  else if (options.markdown) context.stdout(formatQualityMarkdown(report));
+  else context.stdout(formatQualityTable(report));
+}
+
+function readScore(text: string): number {
+  const score = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (score >= 0 && score <= 100) return score;
+  throw usageError(`--fail-under: found "${text}", expected a score from 0 to 100`);
+}

@@ -1,0 +1,102 @@
+// Keeps a collector's markets as its exchange lists them now, and tells when one can no longer be collected.
+import type { Clock } from "../core/clock.js";
+import { describeError } from "../core/fault.js";
+import type { Log } from "../core/log.js";
+import { formatMarketName } from "../core/model/market.js";
+import type { Exchange } from "../exchanges/exchange.js";
+import type { Store } from "../store/store.js";
+import type { Alerts } from "../upkeep/alerts/alerts.js";
+import type { Series } from "../upkeep/candle-keeper.js";
+import type { CollectorConfig } from "./config-types.js";
+import { listConfiguredMarkets, troubleOf, type ConfiguredMarket } from "./configured-markets.js";
+
+export interface MarketListOptions {
+  readonly config: CollectorConfig;
+  readonly exchange: Exchange;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly alerts: Pick<Alerts, "raise" | "resolve"> | undefined;
+  readonly isSimulated: boolean;
+}
+
+/** How often the exchange is asked for its markets: all trade; one does not. */
+const LIST_EVERY_MS = 3_600_000;
+const LIST_TROUBLED_EVERY_MS = 300_000;
+
+export class MarketList {
+  readonly #options: MarketListOptions;
+  #markets: readonly ConfiguredMarket[] | undefined;
+  #series: readonly Series[] = [];
+  #listedMs = -Infinity;
+  /** By market id, with the exchange's words. */
+  #refused: ReadonlyMap<number, string> = new Map();
+
+  constructor(options: MarketListOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The series to collect, as they were listed at most an hour ago. A market that has vanished has none.
+   * @throws TickwellError `config` for a symbol that was never listed; the exchange's error when it has never answered
+   */
+  async series(signal: AbortSignal): Promise<readonly Series[]> {
+    const { clock, log, config } = this.#options;
+    const isTroubled = this.#markets?.some((each) => troubleOf(each) !== undefined) ?? false;
+    const everyMs = isTroubled ? LIST_TROUBLED_EVERY_MS : LIST_EVERY_MS;
+    if (Math.abs(clock.nowMs() - this.#listedMs) < everyMs) return this.#series;
+    try {
+      await this.#list(signal);
+    } catch (error) {
+      if (!this.#markets || signal.aborted) throw error;
+      log.warn(
+        `${config.name}: the markets could not be listed anew, going on with those of before: ${describeError(error)}`,
+      );
+    }
+    this.#listedMs = clock.nowMs();
+    return this.#series;
+  }
+
+  /**
+   * Takes what the exchange says of single markets: those it has just refused to know, each with its words. A refusal makes
+   * the list be asked for at once: has the market been delisted, or renamed?
+   */
+  async noteRefusals(refused: ReadonlyMap<number, string>, signal: AbortSignal): Promise<void> {
+    const isNew = [...refused.keys()].some((id) => !this.#refused.has(id));
+    const isOver = [...this.#refused.keys()].some((id) => !refused.has(id));
+    this.#refused = refused;
+    if (isNew) {
+      this.#listedMs = -Infinity;
+      await this.series(signal);
+    } else if (isOver) this.#alertAll();
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { config, exchange, store, isSimulated } = this.#options;
+    const markets = await listConfiguredMarkets(
+      { exchange, store, isSimulated },
+      config.symbols.map(({ symbol }) => symbol),
+      signal,
+    );
+    this.#markets = markets;
+    this.#series = markets.flatMap(({ market, hasVanished }, i) => {
+      const configured = config.symbols[i];
+      if (hasVanished || !configured?.channels.includes("candles")) return [];
+      return configured.timeframes.map((timeframe) => ({ market, timeframe }));
+    });
+    this.#alertAll();
+  }
+
+  #alertAll(): void {
+    for (const market of this.#markets ?? []) this.#alert(market);
+  }
+
+  #alert(configured: ConfiguredMarket): void {
+    const { alerts } = this.#options;
+    const { market } = configured;
+    const key = `market:${formatMarketName(market)}`;
+    const trouble = troubleOf(configured, this.#refused.get(market.id));
+    if (trouble) alerts?.raise({ key, severity: "warning", exchange: market.exchange, ...trouble });
+    else alerts?.resolve(key, `${formatMarketName(market)} is listed and traded again`);
+  }
+}
