@@ -1,5 +1,6 @@
 // What goes back over the socket: whole answers, and the ways in which an answer can go wrong.
 import type { ServerResponse } from "node:http";
+import type { WRONG_BODIES } from "./fault-plan.js";
 
 export interface Answer {
   readonly status: number;
@@ -29,6 +30,23 @@ export function refusal(
 export function htmlAnswer(status: number, title: string): Answer {
   const body = `<html>\r\n<head><title>${title}</title></head>\r\n<body><center><h1>${title}</h1></center></body>\r\n</html>\r\n`;
   return { status, headers: { "Content-Type": HTML_TYPE }, body };
+}
+
+/** A body with HTTP 200 that is not what was asked for; `broken` is how a good one would begin. */
+export function wrongBody(
+  body: (typeof WRONG_BODIES)[number],
+  { path, broken }: { path: string; broken: string },
+): Answer {
+  switch (body) {
+    case "html":
+      return htmlAnswer(200, "Just a moment...");
+    case "other_shape":
+      return jsonAnswer({ success: true, data: { path, rows: null } });
+    case "empty":
+      return { ...jsonAnswer(null), body: "" };
+    case "broken":
+      return { ...jsonAnswer(null), body: broken };
+  }
 }
 
 export function sendAnswer(response: ServerResponse, answer: Answer): void {

@@ -18,7 +18,7 @@ export interface Bar {
 const DAY_MINUTES = 1_440;
 /** Whole days kept ready, so that a second page of daily or weekly candles costs nothing. */
 const DAY_BARS_MAX = 4_096;
-/** A sum in a double moves on to a bigint before it could become inexact; no trade is above 2^44. */
+/** A sum in a double moves on to a bigint before it could become inexact; no trade is above 2^52. */
 const EXACT_MAX = 2 ** 52;
 
 /** Sums up trades or bars, oldest first. */
@@ -97,7 +97,10 @@ class BarSum {
 
 export class BarMaker {
   readonly #tape: TradeTape;
-  /** Bars of whole past days by day number; undefined for a day that trades, but in which nobody did. Oldest out first. */
+  /**
+   * Bars of whole past days by their first minute (a day may begin at any hour); undefined for a day that trades, but in
+   * which nobody did. Oldest out first.
+   */
   readonly #days = new Map<number, Bar | undefined>();
 
   constructor(tape: TradeTape) {
@@ -112,10 +115,10 @@ export class BarMaker {
     const live = this.#tape.liveMinuteFrom(fromMinute);
     if (live === undefined || live >= toMinute || live * MINUTE_MS > untilMs) return undefined;
     const sum = new BarSum();
-    const isWholeDays = fromMinute % DAY_MINUTES === 0 && toMinute % DAY_MINUTES === 0;
+    const isWholeDays = (toMinute - fromMinute) % DAY_MINUTES === 0;
     if (isWholeDays && toMinute * MINUTE_MS <= untilMs) {
-      for (let day = fromMinute / DAY_MINUTES; day < toMinute / DAY_MINUTES; day++) {
-        const bar = this.#day(day);
+      for (let minute = fromMinute; minute < toMinute; minute += DAY_MINUTES) {
+        const bar = this.#day(minute);
         if (bar) sum.addBar(bar);
       }
     } else sum.countTrades(this.#tape.replay({ fromMinute, toMinute, untilMs }, sum.addTrade));
@@ -135,17 +138,17 @@ export class BarMaker {
     };
   }
 
-  #day(day: number): Bar | undefined {
-    if (this.#days.has(day)) return this.#days.get(day);
+  #day(fromMinute: number): Bar | undefined {
+    if (this.#days.has(fromMinute)) return this.#days.get(fromMinute);
     const sum = new BarSum();
-    const minutes = { fromMinute: day * DAY_MINUTES, toMinute: (day + 1) * DAY_MINUTES, untilMs: Infinity };
+    const minutes = { fromMinute, toMinute: fromMinute + DAY_MINUTES, untilMs: Infinity };
     sum.countTrades(this.#tape.replay(minutes, sum.addTrade));
     const bar = sum.isEmpty ? undefined : sum.bar();
     if (this.#days.size >= DAY_BARS_MAX) {
       const oldest = this.#days.keys().next();
       if (oldest.done !== true) this.#days.delete(oldest.value);
     }
-    this.#days.set(day, bar);
+    this.#days.set(fromMinute, bar);
     return bar;
   }
 

@@ -2,8 +2,9 @@
 import { seededRandom, type Random } from "../src/core/random.js";
 import type { Timeframe } from "../src/core/timeframe.js";
 import type { Bar } from "./bar-maker.js";
-import type { FaultPlan, SimulatedFault, SimulatedFaultKind } from "./fault-plan.js";
+import type { FaultPlan, RowLie, SimulatedFault, SimulatedFaultKind } from "./fault-plan.js";
 import { fraction, hash2, hashText } from "./hash.js";
+import type { VenueName } from "./venue-name.js";
 
 type FaultOf<K extends SimulatedFaultKind> = Extract<SimulatedFault, { kind: K }>;
 
@@ -18,24 +19,31 @@ export type AnswerFault = FaultOf<
   | "truncated"
   | "wrong_json"
   | "disconnect"
+  | "lying_page"
+  | "code_200"
 >;
 /** A fault of single rows of candles. */
 type RowFault = FaultOf<"late" | "revised" | "lying_rows">;
-export type RowLie = FaultOf<"lying_rows">["how"];
+
+/** A market as fault plans name it. */
+export interface NamedMarket {
+  readonly exchange: VenueName;
+  /** Both names of the market; empty when a request names none. */
+  readonly symbols: readonly string[];
+}
 
 /** What a request is about, as far as it says. */
-export interface AskedFor {
+export interface AskedFor extends NamedMarket {
   readonly endpoint: string;
-  /** Both names of the market; empty when the request names none. */
-  readonly symbols: readonly string[];
+  /** True for a page of candles or trades. */
+  readonly isPage: boolean;
   /** The market time asked for, inclusive. */
   readonly fromMs: number;
   readonly toMs: number;
 }
 
 /** A candle on its way into an answer. */
-export interface AskedRow {
-  readonly symbols: readonly string[];
+export interface AskedRow extends NamedMarket {
   readonly timeframe: Timeframe;
   readonly openTimeMs: number;
 }
@@ -99,32 +107,53 @@ export class FaultInjector {
     return struck?.fault;
   }
 
-  /** How far the exchange's clock is off at a real time, in milliseconds. */
-  skewMs(realMs: number): number {
+  /** How far a venue's clock is off at a real time, in milliseconds. */
+  skewMs(exchange: VenueName, realMs: number): number {
     let skewMs = 0;
-    for (const { fault } of this.#tracked) {
-      if (fault.kind !== "clock_skew" || !isWithin(realMs, fault.clock_from, fault.clock_to)) continue;
-      skewMs += fault.skew_ms;
-    }
+    for (const { fault } of this.#tracked) if (isSkewOf(fault, exchange, realMs)) skewMs += fault.skew_ms;
     return skewMs;
   }
 
   /** Counts an answer that told the skewed time. */
-  countSkewedAnswer(realMs: number): void {
+  countSkewedAnswer(exchange: VenueName, realMs: number): void {
+    for (const tracked of this.#tracked) if (isSkewOf(tracked.fault, exchange, realMs)) tracked.strikes++;
+  }
+
+  /** Counts an answer about a stretch of the truth that the plan changed. */
+  countTruthAnswer(asked: AskedFor): void {
     for (const tracked of this.#tracked) {
-      const { fault } = tracked;
-      if (fault.kind === "clock_skew" && isWithin(realMs, fault.clock_from, fault.clock_to))
-        tracked.strikes++;
+      const span = changedTruth(tracked.fault);
+      if (span === undefined || !isForMarket(tracked.fault, asked)) continue;
+      if (asked.fromMs < span.toMs && asked.toMs >= span.fromMs) tracked.strikes++;
     }
   }
 
-  /** Counts an answer that left out rows of an outage. */
-  countOutageAnswer(asked: AskedFor): void {
+  /** True when an aggregate trade is to be left out of this answer. */
+  isTradeMissing(market: NamedMarket, trade: { id: number; timeMs: number }, nowMs: number): boolean {
     for (const tracked of this.#tracked) {
       const { fault } = tracked;
-      if (fault.kind !== "outage" || !isForSymbol(fault.symbols, asked.symbols)) continue;
-      if (asked.fromMs < fault.to && asked.toMs >= fault.from) tracked.strikes++;
+      if (fault.kind !== "trade_missing" || trade.timeMs < fault.from || trade.timeMs >= fault.to) continue;
+      if (!isForMarket(fault, market) || nowMs >= (fault.until ?? Infinity)) continue;
+      const key = `${tracked.index} ${seriesName(market)} ${trade.id}`;
+      if (fault.probability !== undefined && fraction(hashText(this.#seed, key)) >= fault.probability)
+        continue;
+      tracked.strikes++;
+      return true;
     }
+    return false;
+  }
+
+  /** Maintenance of a venue that was planned: `code_200` with OKX's 50001 between two times of its clock. */
+  maintenance(exchange: VenueName): readonly { readonly fromMs: number; readonly toMs: number }[] {
+    return this.#tracked.flatMap(({ fault }) =>
+      fault.kind === "code_200" &&
+      fault.code === "50001" &&
+      fault.clock_from !== undefined &&
+      fault.clock_to !== undefined &&
+      (fault.exchange ?? exchange) === exchange
+        ? [{ fromMs: fault.clock_from, toMs: fault.clock_to }]
+        : [],
+    );
   }
 
   /** True when the candle is to be left out of this answer. */
@@ -148,7 +177,7 @@ export class FaultInjector {
     };
   }
 
-  /** How this row is to be broken, if at all. */
+  /** How this row of candles is to be broken, if at all. */
   lieAbout(row: AskedRow, nowMs: number): RowLie | undefined {
     const struck = this.#strikeRow("lying_rows", row, nowMs);
     return struck?.kind === "lying_rows" ? struck.how : undefined;
@@ -158,9 +187,9 @@ export class FaultInjector {
     for (const tracked of this.#rowFaults) {
       const { fault } = tracked;
       if (fault.kind !== kind || row.openTimeMs < fault.from || row.openTimeMs >= fault.to) continue;
-      if (!isForSymbol(fault.symbols, row.symbols)) continue;
+      if (!isForMarket(fault, row)) continue;
       if (fault.timeframes && !fault.timeframes.includes(row.timeframe)) continue;
-      const key = `${tracked.index} ${row.symbols[0] ?? ""} ${row.timeframe} ${row.openTimeMs}`;
+      const key = `${tracked.index} ${seriesName(row)} ${row.timeframe} ${row.openTimeMs}`;
       if (fault.probability !== undefined) {
         // By the row, not by the request: the same rows are struck whatever the order they are asked for in.
         if (fraction(hashText(this.#seed, key)) >= fault.probability) continue;
@@ -186,6 +215,11 @@ function isAnswerFault(tracked: Tracked<SimulatedFault>): tracked is Tracked<Ans
     case "revised":
     case "lying_rows":
     case "clock_skew":
+    case "price_jump":
+    case "volume_spike":
+    case "trade_missing":
+    case "late_trade":
+    case "delisted":
       return false;
     default:
       return true;
@@ -198,8 +232,11 @@ function isRowFault(tracked: Tracked<SimulatedFault>): tracked is Tracked<RowFau
 }
 
 function isMeant(fault: AnswerFault, asked: AskedFor, nowMs: number): boolean {
+  if (fault.kind === "lying_page" && !asked.isPage) return false;
+  // An error with HTTP 200 is OKX's way; Binance has no such thing.
+  if (fault.kind === "code_200" && asked.exchange !== "okx") return false;
   if (fault.endpoint !== undefined && !isEndpoint(asked.endpoint, fault.endpoint)) return false;
-  if (!isForSymbol(fault.symbols, asked.symbols)) return false;
+  if (!isForMarket(fault, asked)) return false;
   if (!isWithin(nowMs, fault.clock_from, fault.clock_to)) return false;
   return asked.toMs >= (fault.from ?? 0) && asked.fromMs < (fault.to ?? Infinity);
 }
@@ -210,8 +247,41 @@ function isEndpoint(endpoint: string, wanted: string): boolean {
 }
 
 /** A fault without symbols is for all of them; one with symbols is not for requests that name none. */
-export function isForSymbol(wanted: readonly string[] | undefined, names: readonly string[]): boolean {
-  return wanted === undefined || wanted.some((symbol) => names.includes(symbol));
+export function isForMarket(fault: SimulatedFault, { exchange, symbols }: NamedMarket): boolean {
+  if (fault.exchange !== undefined && fault.exchange !== exchange) return false;
+  if (fault.kind === "delisted") return symbols.includes(fault.symbol);
+  if (fault.kind === "clock_skew" || fault.symbols === undefined) return true;
+  return fault.symbols.some((symbol) => symbols.includes(symbol));
+}
+
+function isSkewOf(
+  fault: SimulatedFault,
+  exchange: VenueName,
+  realMs: number,
+): fault is FaultOf<"clock_skew"> {
+  if (fault.kind !== "clock_skew" || (fault.exchange ?? exchange) !== exchange) return false;
+  return isWithin(realMs, fault.clock_from, fault.clock_to);
+}
+
+/** The market time `[fromMs, toMs)` in which a fault makes the truth another; undefined for faults that leave it alone. */
+function changedTruth(fault: SimulatedFault): { fromMs: number; toMs: number } | undefined {
+  switch (fault.kind) {
+    case "outage":
+    case "price_jump":
+    case "late_trade":
+      return { fromMs: fault.from, toMs: fault.to };
+    case "volume_spike":
+      return { fromMs: fault.from, toMs: fault.to ?? fault.from + 60_000 };
+    case "delisted":
+      return { fromMs: fault.at, toMs: Infinity };
+    default:
+      return undefined;
+  }
+}
+
+/** Binance spot came first, and its plans strike the same rows as ever. */
+function seriesName({ exchange, symbols }: NamedMarket): string {
+  return exchange === "binance" ? (symbols[0] ?? "") : `${exchange}:${symbols[0] ?? ""}`;
 }
 
 function isWithin(timeMs: number, fromMs: number | undefined, toMs: number | undefined): boolean {

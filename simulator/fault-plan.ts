@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { parseTime } from "../src/core/time.js";
 import { isTimeframe, type Timeframe } from "../src/core/timeframe.js";
+import { VENUE_NAMES } from "./venue-name.js";
 
 const MINUTE_MS = 60_000;
 
@@ -24,12 +25,45 @@ const timeframe = z.custom<Timeframe>(
   "expected a timeframe such as 1m",
 );
 
+/** What `lying_rows` can do to a row of candles. */
+export const ROW_LIES = [
+  "high_below_low",
+  "negative_volume",
+  "duplicate",
+  "out_of_order",
+  "off_grid",
+  "nan",
+  "number",
+  "short_row",
+] as const;
+export type RowLie = (typeof ROW_LIES)[number];
+
+/** What `lying_page` can do to a page of candles or trades. */
+export const PAGE_LIES = [
+  "other_symbol",
+  "backwards",
+  "empty",
+  "same_page",
+  "too_many",
+  "exponent",
+  "nan",
+] as const;
+export type PageLie = (typeof PAGE_LIES)[number];
+
+/** What `wrong_json` can answer instead. */
+export const WRONG_BODIES = ["html", "other_shape", "empty", "broken"] as const;
+
+/** A fault of one venue names it; without a name it is for all of them. */
+const whichExchange = { exchange: z.enum(VENUE_NAMES).optional() };
+const symbols = z.array(z.string().min(1)).min(1).optional();
+
 /** Which answers a fault may strike. Without any of these it strikes every one. */
 const whenAsked = {
+  ...whichExchange,
   /** `/api/v3/klines`, or its end: `klines`. */
   endpoint: z.string().min(1).optional(),
   /** Unified (`BTC/USDT`) or native (`BTCUSDT`) symbols. */
-  symbols: z.array(z.string().min(1)).min(1).optional(),
+  symbols,
   /** Chance of each strike. */
   probability: z.number().gt(0).max(1).optional(),
   /** Begins with the nth request it could strike, counted from 1; strikes once unless `count` says more. */
@@ -46,9 +80,10 @@ const whenAsked = {
 
 /** Which rows a fault strikes: candles that open in `[from, to)`. */
 const whichRows = {
+  ...whichExchange,
   from: time,
   to: time,
-  symbols: z.array(z.string().min(1)).min(1).optional(),
+  symbols,
   timeframes: z.array(timeframe).min(1).optional(),
   /** Chance of each row, drawn once per row. */
   probability: z.number().gt(0).max(1).optional(),
@@ -57,6 +92,13 @@ const whichRows = {
   /** Answers before this time of the exchange's clock are wrong. */
   until: time.optional(),
 };
+
+/** Which minutes of the truth a fault changes. */
+const whichMinutes = { ...whichExchange, from: minute, to: minute, symbols };
+
+/** Together a factor of 200: notional of a trade stays exact in a double. */
+const PRICE_FACTOR_MAX = 10;
+const VOLUME_FACTOR_MAX = 20;
 
 const schemas = {
   http_429: z.strictObject({
@@ -83,37 +125,72 @@ const schemas = {
   wrong_json: z.strictObject({
     kind: z.literal("wrong_json"),
     ...whenAsked,
-    body: z.enum(["html", "other_shape", "empty", "broken"]).default("html"),
+    body: z.enum(WRONG_BODIES).default("html"),
   }),
   disconnect: z.strictObject({ kind: z.literal("disconnect"), ...whenAsked }),
   outage: z.strictObject({
     kind: z.literal("outage"),
+    ...whichExchange,
     from: minute,
     to: minute,
-    symbols: z.array(z.string().min(1)).min(1).optional(),
+    symbols,
   }),
   late: z.strictObject({ kind: z.literal("late"), ...whichRows }),
   revised: z.strictObject({ kind: z.literal("revised"), ...whichRows }),
   lying_rows: z.strictObject({
     kind: z.literal("lying_rows"),
     ...whichRows,
-    how: z.enum([
-      "high_below_low",
-      "negative_volume",
-      "duplicate",
-      "out_of_order",
-      "off_grid",
-      "nan",
-      "number",
-      "short_row",
-    ]),
+    how: z.enum(ROW_LIES),
   }),
   clock_skew: z.strictObject({
     kind: z.literal("clock_skew"),
+    ...whichExchange,
     /** How far the exchange's clock is ahead of the real one; negative for behind. */
     skew_ms: z.int(),
     clock_from: time.optional(),
     clock_to: time.optional(),
+  }),
+  lying_page: z.strictObject({ kind: z.literal("lying_page"), ...whenAsked, how: z.enum(PAGE_LIES) }),
+  code_200: z.strictObject({
+    kind: z.literal("code_200"),
+    ...whenAsked,
+    /** OKX's error code: 50001, 50011, 50026 and the like. */
+    code: z.string().regex(/^\d{5}$/, 'expected five digits in quotes, such as "50001"'),
+  }),
+  price_jump: z.strictObject({
+    kind: z.literal("price_jump"),
+    ...whichMinutes,
+    factor: z.number().min(0.01).max(PRICE_FACTOR_MAX),
+  }),
+  volume_spike: z.strictObject({
+    kind: z.literal("volume_spike"),
+    ...whichMinutes,
+    /** One minute after `from` when absent. */
+    to: minute.optional(),
+    factor: z.number().min(0.01).max(VOLUME_FACTOR_MAX),
+  }),
+  trade_missing: z.strictObject({
+    kind: z.literal("trade_missing"),
+    ...whichExchange,
+    from: time,
+    to: time,
+    symbols,
+    /** Chance of each aggregate trade, drawn once. */
+    probability: z.number().gt(0).max(1).optional(),
+    /** Answers before this time of the exchange's clock leave them out; all of them when absent. */
+    until: time.optional(),
+  }),
+  late_trade: z.strictObject({
+    kind: z.literal("late_trade"),
+    ...whichMinutes,
+    /** Whether candles count it in the minute after the one its time says, or in the one before. */
+    counted: z.enum(["after", "before"]).default("after"),
+  }),
+  delisted: z.strictObject({
+    kind: z.literal("delisted"),
+    ...whichExchange,
+    symbol: z.string().min(1),
+    at: minute,
   }),
 };
 
@@ -135,6 +212,13 @@ const faultSchema = z.discriminatedUnion("kind", [
   schemas.revised,
   schemas.lying_rows,
   schemas.clock_skew,
+  schemas.lying_page,
+  schemas.code_200,
+  schemas.price_jump,
+  schemas.volume_spike,
+  schemas.trade_missing,
+  schemas.late_trade,
+  schemas.delisted,
 ]);
 const planSchema = z.strictObject({
   faults: z
@@ -150,6 +234,27 @@ export type SimulatedFault = FaultPlan["faults"][number];
 export type SimulatedFaultKind = SimulatedFault["kind"];
 
 export const FAULT_KINDS = Object.keys(schemas) as readonly SimulatedFaultKind[];
+
+/**
+ * Kinds after which a collector of candles must end with the truth whatever else the plan says: they pass, or what they
+ * do to a row can be seen. The others lie in ways that cannot be seen on every venue, or change what the truth is.
+ */
+export const PASSING_FAULT_KINDS = [
+  "http_429",
+  "http_418",
+  "http_451",
+  "http_5xx",
+  "slow",
+  "hang",
+  "truncated",
+  "wrong_json",
+  "disconnect",
+  "outage",
+  "late",
+  "revised",
+  "lying_rows",
+  "clock_skew",
+] as const satisfies readonly SimulatedFaultKind[];
 
 /** Thrown for a plan that is none; the message has one line a mistake. */
 export class FaultPlanError extends Error {

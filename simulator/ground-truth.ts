@@ -3,11 +3,10 @@ import type { Decimal } from "../src/core/decimal.js";
 import type { Candle } from "../src/core/model/candle.js";
 import { timeframeMs, type Timeframe } from "../src/core/timeframe.js";
 import { canonicalText } from "./fixed-text.js";
-import { isForSymbol } from "./fault-injector.js";
 import type { FaultPlan } from "./fault-plan.js";
-import { nativeSymbolOf, type MarketSpec } from "./market-spec.js";
+import { outageMinutes } from "./market-oddities.js";
 import type { OpenedBar, SimulatedMarket } from "./simulated-market.js";
-import { MINUTE_MS, type LiveSpan } from "./trade-tape.js";
+import { MINUTE_MS } from "./trade-tape.js";
 
 /** One trade as it happened. Ids have no holes; an aggregate's trades share its price, time and taker side. */
 export interface TruthTrade {
@@ -26,33 +25,19 @@ export interface OutageRange {
   readonly endMs: number;
 }
 
-/** Asks by unified (`BTC/USDT`) or native (`BTCUSDT`) symbol; an unknown one is an error. */
+/**
+ * Asks by unified (`BTC/USDT`) or native (`BTCUSDT`) symbol; an unknown one is an error. Quantities are in base units,
+ * also where the venue counts contracts.
+ */
 export interface GroundTruth {
   /** Closed candles that open in `[fromMs, toMs)`, as they finally are; no row for what an outage swallowed. */
   candles(symbol: string, timeframe: Timeframe, fromMs: number, toMs: number): Candle[];
-  /** Trades in `[fromMs, toMs)`, up to the exchange's present. */
+  /** Trades whose time is in `[fromMs, toMs)`, up to the exchange's present. */
   trades(symbol: string, fromMs: number, toMs: number): TruthTrade[];
   /** The market's outages, merged and in order. */
   outages(symbol: string): readonly OutageRange[];
   /** When the market began to trade. */
   listedMs(symbol: string): number;
-}
-
-/** The minutes a plan's outages take from a market, merged and in order. */
-export function outageMinutes(plan: FaultPlan, spec: MarketSpec): readonly LiveSpan[] {
-  const names = [spec.symbol, nativeSymbolOf(spec.symbol)];
-  const spans = plan.faults
-    .filter((fault) => fault.kind === "outage")
-    .filter((fault) => isForSymbol(fault.symbols, names))
-    .map(({ from, to }) => ({ fromMinute: from / MINUTE_MS, toMinute: to / MINUTE_MS }))
-    .sort((a, b) => a.fromMinute - b.fromMinute);
-  const merged: { fromMinute: number; toMinute: number }[] = [];
-  for (const span of spans) {
-    const last = merged.at(-1);
-    if (last && span.fromMinute <= last.toMinute) last.toMinute = Math.max(last.toMinute, span.toMinute);
-    else merged.push({ ...span });
-  }
-  return merged;
 }
 
 export function groundTruth(
@@ -88,11 +73,13 @@ export function groundTruth(
       }
       return trades;
     },
-    outages: (symbol) =>
-      outageMinutes(plan, find(symbol).spec).map(({ fromMinute, toMinute }) => ({
+    outages(symbol) {
+      const { spec, venue } = find(symbol);
+      return outageMinutes(plan, spec, venue).map(({ fromMinute, toMinute }) => ({
         startMs: fromMinute * MINUTE_MS,
         endMs: toMinute * MINUTE_MS,
-      })),
+      }));
+    },
     listedMs: (symbol) => find(symbol).spec.listedMs,
   };
 }

@@ -1,13 +1,16 @@
 // What a simulated market is: its names, its grid of prices and quantities, how busy it is, and since when it trades.
+import type { VenueName } from "./venue-name.js";
 
 /** A simulated market. Prices are integer ticks, quantities integer lots; both grids are powers of ten. */
 export interface MarketSpec {
-  /** ccxt's unified symbol: `BTC/USDT`. */
+  /** ccxt's unified symbol: `BTC/USDT`, or `BTC/USDT:USDT` for a linear perpetual. */
   readonly symbol: string;
   /** Digits after the point of a price: the tick is 10^-priceDecimals. */
   readonly priceDecimals: number;
-  /** Digits after the point of a quantity: the lot is 10^-qtyDecimals. */
+  /** Digits after the point of a quantity in base units: the lot is 10^-qtyDecimals. */
   readonly qtyDecimals: number;
+  /** One contract is 10^-contractDecimals base units; undefined where the venue counts base units. */
+  readonly contractDecimals?: number;
   /** Price around which the market wanders, in ticks. */
   readonly baseTicks: number;
   /** Typical quantity of an aggregate trade, in lots. */
@@ -22,9 +25,6 @@ export interface MarketSpec {
   readonly suspendedMs?: number;
 }
 
-/** Where the history of the default markets begins. */
-export const DEFAULT_LISTED_MS = Date.UTC(2020, 0, 1);
-
 const MINUTE_MS = 60_000;
 /** Notional of one trade; keeps the sum of a minute's notional exact in a double. */
 const NOTIONAL_MAX = 2 ** 44;
@@ -33,16 +33,22 @@ const PRICE_RISE_MAX = 13;
 /** No trade is larger than so many typical ones. */
 const LOTS_RISE_MAX = 13;
 
-/** The base and the quote asset of a unified spot symbol. */
-export function assetsOf(symbol: string): { readonly base: string; readonly quote: string } {
-  const [base = "", quote = ""] = symbol.split("/");
-  return { base, quote };
+/** The assets of a unified symbol; `settle` is undefined for spot. */
+export function assetsOf(symbol: string): {
+  readonly base: string;
+  readonly quote: string;
+  readonly settle: string | undefined;
+} {
+  const [pair = "", settle] = symbol.split(":");
+  const [base = "", quote = ""] = pair.split("/");
+  return { base, quote, settle };
 }
 
-/** `BTC/USDT` → `BTCUSDT` */
-export function nativeSymbolOf(symbol: string): string {
-  const { base, quote } = assetsOf(symbol);
-  return base + quote;
+/** What a venue calls a market: `BTCUSDT` on Binance, `BTC-USDT` or `BTC-USDT-SWAP` on OKX. */
+export function nativeSymbolOf(symbol: string, venue: VenueName = "binance"): string {
+  const { base, quote, settle } = assetsOf(symbol);
+  if (venue !== "okx") return base + quote;
+  return settle === undefined ? `${base}-${quote}` : `${base}-${quote}-SWAP`;
 }
 
 /** Refuses a market the simulator could not compute exactly. */
@@ -50,9 +56,11 @@ export function checkMarketSpec(spec: MarketSpec): void {
   const wrong = (found: string, expected: string): never => {
     throw new RangeError(`simulated market ${spec.symbol}: found ${found}, expected ${expected}`);
   };
-  const { base, quote } = assetsOf(spec.symbol);
-  if (base === "" || quote === "" || spec.symbol.split("/").length !== 2) {
-    wrong(`symbol ${JSON.stringify(spec.symbol)}`, "BASE/QUOTE, such as BTC/USDT");
+  if (!/^[^/:]+\/[^/:]+(:[^/:]+)?$/.test(spec.symbol)) {
+    wrong(`symbol ${JSON.stringify(spec.symbol)}`, "BASE/QUOTE, such as BTC/USDT, or BTC/USDT:USDT");
+  }
+  if (spec.contractDecimals !== undefined && spec.contractDecimals > spec.qtyDecimals) {
+    wrong(`contractDecimals ${spec.contractDecimals}`, `at most qtyDecimals, ${spec.qtyDecimals}`);
   }
   if (spec.priceDecimals + spec.qtyDecimals > 8) {
     wrong(
@@ -74,46 +82,4 @@ export function checkMarketSpec(spec: MarketSpec): void {
   for (const timeMs of [spec.listedMs, spec.suspendedMs ?? 0]) {
     if (!Number.isSafeInteger(timeMs) || timeMs % MINUTE_MS !== 0) wrong(`time ${timeMs}`, "a full minute");
   }
-}
-
-/**
- * The markets of a simulated exchange that was not told which: the usual ones, a slow one with minutes without trades
- * (QKC/BTC), one suspended in 2022 (LUNA/USDT), and one listed in 2024 in the middle of a day (WIF/USDT).
- */
-export function defaultMarkets(listedMs: number = DEFAULT_LISTED_MS): readonly MarketSpec[] {
-  const market = (
-    symbol: string,
-    [priceDecimals, qtyDecimals]: readonly [number, number],
-    [baseTicks, typicalLots]: readonly [number, number],
-    [aggregatesPerMinute, volatility]: readonly [number, number],
-  ): MarketSpec => ({
-    symbol,
-    priceDecimals,
-    qtyDecimals,
-    baseTicks,
-    typicalLots,
-    aggregatesPerMinute,
-    volatility,
-    listedMs,
-  });
-  const luna = market("LUNA/USDT", [4, 2], [600_000, 900], [4, 0.0006]);
-  const wif = market("WIF/USDT", [4, 2], [21_000, 9_000], [5, 0.0008]);
-  return [
-    market("BTC/USDT", [2, 5], [4_200_000, 4_000], [9, 0.0003]),
-    market("ETH/USDT", [2, 4], [240_000, 6_000], [8, 0.00035]),
-    market("SOL/USDT", [2, 3], [11_000, 8_000], [7, 0.0005]),
-    market("BNB/USDT", [2, 3], [41_000, 900], [5, 0.0003]),
-    market("XRP/USDT", [4, 1], [6_200, 9_000], [6, 0.0004]),
-    market("DOGE/USDT", [5, 0], [9_500, 4_000], [6, 0.0005]),
-    market("ADA/USDT", [4, 1], [4_800, 7_000], [4, 0.0004]),
-    market("SHIB/USDT", [8, 0], [1_800, 9_000_000], [5, 0.0005]),
-    market("LTC/USDT", [2, 3], [8_600, 2_500], [4, 0.0004]),
-    market("QKC/BTC", [8, 0], [45, 40_000], [0.8, 0.0006]),
-    {
-      ...luna,
-      listedMs: Math.max(listedMs, Date.UTC(2020, 7, 21, 4)),
-      suspendedMs: Date.UTC(2022, 4, 13, 0, 40),
-    },
-    { ...wif, listedMs: Math.max(listedMs, Date.UTC(2024, 2, 5, 10, 7)) },
-  ].filter((spec) => spec.suspendedMs === undefined || spec.suspendedMs > spec.listedMs);
 }

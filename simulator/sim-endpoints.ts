@@ -3,8 +3,10 @@ import { parseTime } from "../src/core/time.js";
 import { isTimeframe, timeframeMs, TIMEFRAMES } from "../src/core/timeframe.js";
 import { jsonAnswer, type Answer } from "./answer.js";
 import type { FaultStrikes } from "./fault-injector.js";
-import type { GroundTruth } from "./ground-truth.js";
+import { nativeSymbolOf } from "./market-spec.js";
 import type { RequestCounters } from "./request-counters.js";
+import type { SimulatedVenue } from "./simulated-venue.js";
+import type { VenueName } from "./venue-name.js";
 
 /** Candles one answer of /sim/truth holds at most. */
 const CANDLES_MAX = 10_000;
@@ -12,8 +14,8 @@ const CANDLES_MAX = 10_000;
 /** What is told. */
 interface Told {
   readonly seed: number;
-  readonly symbols: readonly string[];
-  readonly truth: GroundTruth;
+  readonly exchanges: readonly VenueName[];
+  venue(name: VenueName): SimulatedVenue;
   readonly requests: RequestCounters;
   readonly faults: { strikes(): readonly FaultStrikes[] };
 }
@@ -25,8 +27,12 @@ export function answerSim(url: URL, exchange: Told): Answer | undefined {
     case "/sim/":
       return jsonAnswer({
         seed: exchange.seed,
-        symbols: exchange.symbols,
-        endpoints: ["/sim/truth?symbol=&interval=&startTime=&endTime=", "/sim/faults", "/sim/requests"],
+        exchanges: Object.fromEntries(exchange.exchanges.map((name) => [name, exchange.venue(name).symbols])),
+        endpoints: [
+          "/sim/truth?exchange=&symbol=&interval=&startTime=&endTime=",
+          "/sim/faults",
+          "/sim/requests",
+        ],
       });
     case "/sim/truth":
       return answerTruth(url.searchParams, exchange);
@@ -39,13 +45,20 @@ export function answerSim(url: URL, exchange: Told): Answer | undefined {
   }
 }
 
-function answerTruth(query: URLSearchParams, { truth, symbols }: Told): Answer {
+/** Of Binance spot, or of the first venue served, when `exchange` is absent. */
+function answerTruth(query: URLSearchParams, told: Told): Answer {
   const wrong = (error: string): Answer => jsonAnswer({ error }, 400);
+  const wanted = query.get("exchange") ?? told.exchanges[0];
+  const exchange = told.exchanges.find((name) => name === wanted);
+  if (exchange === undefined) {
+    return wrong(`exchange: found ${JSON.stringify(wanted)}, expected one of ${told.exchanges.join(", ")}`);
+  }
+  const { truth, symbols } = told.venue(exchange);
   const symbol = query.get("symbol") ?? "";
   const interval = query.get("interval") ?? "1m";
   const fromMs = parseTime(query.get("startTime") ?? "");
   const toMs = parseTime(query.get("endTime") ?? "");
-  if (!symbols.some((each) => each === symbol || each.replace("/", "") === symbol)) {
+  if (!symbols.some((each) => each === symbol || nativeSymbolOf(each, exchange) === symbol)) {
     return wrong(`symbol: found ${JSON.stringify(symbol)}, expected one of ${symbols.join(", ")}`);
   }
   if (!isTimeframe(interval)) {
@@ -61,6 +74,7 @@ function answerTruth(query: URLSearchParams, { truth, symbols }: Told): Answer {
   }
   const outages = truth.outages(symbol).filter((each) => each.startMs < toMs && each.endMs > fromMs);
   return jsonAnswer({
+    exchange,
     symbol,
     interval,
     listedMs: truth.listedMs(symbol),

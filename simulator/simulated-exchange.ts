@@ -1,18 +1,30 @@
-// A whole exchange in this process: the REST protocol of Binance spot on a loopback port, a seeded market behind it, a
-// plan of faults before it, and the ground truth beside it.
+// Whole exchanges in this process: the REST protocols of Binance spot, its USDⓈ-M futures and OKX on one loopback port,
+// seeded markets behind each, a plan of faults before them, and the ground truth beside them.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../src/core/clock.js";
 import { htmlAnswer, jsonAnswer, sendAnswer } from "./answer.js";
-import { BinanceServer } from "./binance-server.js";
+import { BinanceDialect } from "./binance/dialect.js";
+import { DEFAULT_LISTED_MS, defaultMarkets } from "./default-markets.js";
+import type { Dialect } from "./dialect.js";
 import { FaultInjector, type FaultStrikes } from "./fault-injector.js";
-import { parseFaultPlan, type FaultPlanInput, type SimulatedFaultKind } from "./fault-plan.js";
-import { groundTruth, outageMinutes, type GroundTruth } from "./ground-truth.js";
-import { checkMarketSpec, DEFAULT_LISTED_MS, defaultMarkets, type MarketSpec } from "./market-spec.js";
+import {
+  parseFaultPlan,
+  type FaultPlan,
+  type FaultPlanInput,
+  type SimulatedFaultKind,
+} from "./fault-plan.js";
+import { groundTruth, type GroundTruth } from "./ground-truth.js";
+import { checkMarketSpec, type MarketSpec } from "./market-spec.js";
+import { OkxDialect } from "./okx/dialect.js";
+import { DEFAULT_OKX, type OkxOptions } from "./okx/endpoint.js";
 import { RequestCounters } from "./request-counters.js";
 import { answerSim } from "./sim-endpoints.js";
 import { SimulatedMarket } from "./simulated-market.js";
-import { DEFAULT_LIMITS, WeightLimiter, type WeightLimits } from "./weight-limiter.js";
+import type { SimulatedVenue } from "./simulated-venue.js";
+import { VENUE_NAMES, type VenueName } from "./venue-name.js";
+import { VenueServer } from "./venue-server.js";
+import { DEFAULT_LIMITS, FUTURES_WEIGHT_PER_MINUTE, type WeightLimits } from "./weight-limiter.js";
 
 export interface SimulatedExchangeOptions {
   /** 0, the default, takes a free one. */
@@ -25,21 +37,30 @@ export interface SimulatedExchangeOptions {
   readonly clock: Clock;
   /** What goes wrong; nothing when absent. */
   readonly faults?: FaultPlanInput;
-  /** Default: the list of {@link defaultMarkets}. */
+  /** Which venues are served; all of them by default. */
+  readonly exchanges?: readonly VenueName[];
+  /** Of Binance spot. Default: the list of {@link defaultMarkets}. */
   readonly markets?: readonly MarketSpec[];
+  /** Of any venue, likewise. */
+  readonly venueMarkets?: Partial<Readonly<Record<VenueName, readonly MarketSpec[]>>>;
   /** Since when the default markets trade, on a full minute; default 2020-01-01. */
   readonly listedMs?: number;
-  /** Request weights; default as Binance's. */
+  /** Request weights of Binance spot and of its futures; default as theirs. */
   readonly limits?: Partial<WeightLimits>;
+  /** What differs between OKX's own documents. */
+  readonly okx?: Partial<OkxOptions>;
 }
 
 export interface SimulatedExchange {
   /** `http://127.0.0.1:41234` */
   readonly url: string;
   readonly seed: number;
-  /** Unified symbols of all markets, also of those not listed yet. */
+  readonly exchanges: readonly VenueName[];
+  /** Those of Binance spot; of the first venue served when it is not among them. */
   readonly symbols: readonly string[];
   readonly truth: GroundTruth;
+  /** @throws RangeError when the venue is not served */
+  venue(name: VenueName): SimulatedVenue;
   readonly requests: RequestCounters;
   readonly faults: {
     /** Every planned fault with its strikes so far. */
@@ -55,52 +76,59 @@ export interface SimulatedExchange {
 const KEEP_ALIVE_MS = 30_000;
 
 /**
- * Starts a simulated Binance.
+ * Starts the simulated venues.
  * @throws FaultPlanError for a bad plan, RangeError for a bad market, and the system's error when the port is taken
  */
 export async function startSimulatedExchange(options: SimulatedExchangeOptions): Promise<SimulatedExchange> {
   const { seed, clock } = options;
   const plan = parseFaultPlan(options.faults ?? { faults: [] });
-  const specs = options.markets ?? defaultMarkets(options.listedMs ?? DEFAULT_LISTED_MS);
-  specs.forEach(checkMarketSpec);
-  const markets = specs.map((spec) => new SimulatedMarket(seed, spec, outageMinutes(plan, spec)));
-  const injector = new FaultInjector(plan, seed);
-  const nowMs = (): number => clock.nowMs() + injector.skewMs(clock.nowMs());
-  const find = (symbol: string): SimulatedMarket => {
-    const found = markets.find((market) => market.spec.symbol === symbol || market.nativeSymbol === symbol);
-    if (found) return found;
-    const known = specs.map((spec) => spec.symbol).join(", ");
-    throw new RangeError(`simulated exchange: found symbol ${symbol}, expected one of ${known}`);
-  };
-
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const faults = new FaultInjector(plan, seed);
   const requests = new RequestCounters();
   const closing = new AbortController();
-  const binance = new BinanceServer({
-    markets,
-    faults: injector,
-    limiter: new WeightLimiter(limits),
-    weightPerMinute: limits.weightPerMinute,
-    counters: requests,
-    clock,
-    nowMs,
-    signal: closing.signal,
+  const names = VENUE_NAMES.filter((name) => options.exchanges?.includes(name) ?? true);
+  const venues = names.map((name) => {
+    const nowMs = (): number => clock.nowMs() + faults.skewMs(name, clock.nowMs());
+    const markets = openMarkets(name, options, plan);
+    const dialect = openDialect(name, { markets, faults, options });
+    const server = new VenueServer({
+      dialect,
+      faults,
+      counters: requests,
+      clock,
+      nowMs,
+      signal: closing.signal,
+    });
+    const truth = groundTruth((symbol) => findMarket(markets, symbol), { nowMs, plan });
+    return { name, symbols: markets.map(({ spec }) => spec.symbol), truth, dialect, server };
   });
+  const [first] = venues;
+  if (first === undefined) {
+    throw new RangeError(`simulated exchange: found no exchange, expected some of ${VENUE_NAMES.join(", ")}`);
+  }
+
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const exchange: Omit<SimulatedExchange, "url"> = {
     seed,
-    symbols: specs.map((spec) => spec.symbol),
-    truth: groundTruth(find, { nowMs, plan }),
+    exchanges: names,
+    symbols: first.symbols,
+    truth: first.truth,
+    venue(name) {
+      const found = venues.find((each) => each.name === name);
+      if (found) return { name, symbols: found.symbols, truth: found.truth };
+      throw new RangeError(`simulated exchange: found ${name}, expected one of ${names.join(", ")}`);
+    },
     requests,
     faults: {
-      strikes: () => injector.strikes(),
+      strikes: () => faults.strikes(),
       struck: (kind) =>
-        injector.strikes().reduce((sum, each) => sum + (each.kind === kind ? each.strikes : 0), 0),
+        faults.strikes().reduce((sum, each) => sum + (each.kind === kind ? each.strikes : 0), 0),
     },
     close: () => close(server, closing),
   };
+  const serverOf = (path: string): VenueServer =>
+    (venues.find(({ dialect }) => dialect.isOwnPath(path)) ?? first).server;
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    handle({ request, response, binance, exchange }).catch((error: unknown) => {
+    handle({ request, response, serverOf, exchange }).catch((error: unknown) => {
       if (closing.signal.aborted || response.destroyed) return;
       // A mistake of the simulator must not look like one of the exchange's own failures.
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -112,20 +140,59 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
   return { url, ...exchange };
 }
 
+function openMarkets(
+  venue: VenueName,
+  { seed, markets, venueMarkets, listedMs }: SimulatedExchangeOptions,
+  plan: FaultPlan,
+): readonly SimulatedMarket[] {
+  const given = venueMarkets?.[venue] ?? (venue === "binance" ? markets : undefined);
+  const specs = given ?? defaultMarkets(listedMs ?? DEFAULT_LISTED_MS, venue);
+  specs.forEach(checkMarketSpec);
+  return specs.map((spec) => new SimulatedMarket(seed, spec, { venue, plan }));
+}
+
+function openDialect(
+  name: VenueName,
+  context: {
+    markets: readonly SimulatedMarket[];
+    faults: FaultInjector;
+    options: SimulatedExchangeOptions;
+  },
+): Dialect {
+  const { markets, faults, options } = context;
+  switch (name) {
+    case "binance":
+      return new BinanceDialect({ name, markets, faults, limits: { ...DEFAULT_LIMITS, ...options.limits } });
+    case "binanceusdm": {
+      const limits = { ...DEFAULT_LIMITS, weightPerMinute: FUTURES_WEIGHT_PER_MINUTE, ...options.limits };
+      return new BinanceDialect({ name, markets, faults, limits });
+    }
+    case "okx":
+      return new OkxDialect({ markets, faults, options: { ...DEFAULT_OKX, ...options.okx } });
+  }
+}
+
+function findMarket(markets: readonly SimulatedMarket[], symbol: string): SimulatedMarket {
+  const found = markets.find((market) => market.names.includes(symbol));
+  if (found) return found;
+  const known = markets.map(({ spec }) => spec.symbol).join(", ");
+  throw new RangeError(`simulated exchange: found symbol ${symbol}, expected one of ${known}`);
+}
+
 async function handle(call: {
   request: IncomingMessage;
   response: ServerResponse;
-  binance: BinanceServer;
+  serverOf: (path: string) => VenueServer;
   exchange: Omit<SimulatedExchange, "url">;
 }): Promise<void> {
-  const { request, response, binance, exchange } = call;
+  const { request, response, serverOf, exchange } = call;
   const target = request.url ?? "/";
   const url = URL.canParse(target, "http://simulator") ? new URL(target, "http://simulator") : undefined;
   if (url === undefined) return sendAnswer(response, htmlAnswer(400, "400 Bad Request"));
   if (url.pathname === "/sim" || url.pathname.startsWith("/sim/")) {
     return sendAnswer(response, answerSim(url, exchange) ?? htmlAnswer(404, "404 Not Found"));
   }
-  await binance.handle(request, response, url);
+  await serverOf(url.pathname).handle(request, response, url);
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {

@@ -1,8 +1,12 @@
 // One market as the endpoints and the ground truth ask for it: its trades by id and by time, its candles by open time.
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../src/core/timeframe.js";
 import { BarMaker, type Bar } from "./bar-maker.js";
+import type { FaultPlan } from "./fault-plan.js";
+import { hashText } from "./hash.js";
+import { delistedBy, marketOddities } from "./market-oddities.js";
 import { assetsOf, nativeSymbolOf, type MarketSpec } from "./market-spec.js";
-import { MINUTE_MS, TradeTape, type AggregateTrade, type LiveSpan } from "./trade-tape.js";
+import { MINUTE_MS, TradeTape, type AggregateTrade } from "./trade-tape.js";
+import type { VenueName } from "./venue-name.js";
 
 /** A candle of a market, still in ticks and lots. */
 export interface OpenedBar {
@@ -12,19 +16,30 @@ export interface OpenedBar {
 
 export class SimulatedMarket {
   readonly spec: MarketSpec;
+  readonly venue: VenueName;
   readonly nativeSymbol: string;
+  /** Both of its names, by which a fault plan may mean it. */
+  readonly names: readonly string[];
   readonly baseAsset: string;
   readonly quoteAsset: string;
+  /** Undefined for spot. */
+  readonly settleAsset: string | undefined;
   readonly tape: TradeTape;
   readonly #bars: BarMaker;
 
-  constructor(seed: number, spec: MarketSpec, outages: readonly LiveSpan[]) {
-    const { base, quote } = assetsOf(spec.symbol);
+  constructor(seed: number, wanted: MarketSpec, { venue, plan }: { venue: VenueName; plan: FaultPlan }) {
+    const spec = delistedBy(plan, wanted, venue);
+    const { base, quote, settle } = assetsOf(spec.symbol);
+    const { outages, ...oddities } = marketOddities(plan, spec, venue);
     this.spec = spec;
-    this.nativeSymbol = nativeSymbolOf(spec.symbol);
+    this.venue = venue;
+    this.nativeSymbol = nativeSymbolOf(spec.symbol, venue);
+    this.names = [spec.symbol, this.nativeSymbol];
+    this.settleAsset = settle;
     this.baseAsset = base;
     this.quoteAsset = quote;
-    this.tape = new TradeTape(seed, spec, outages);
+    // A venue's prices are its own; Binance spot keeps the seed as it is.
+    this.tape = new TradeTape(venue === "binance" ? seed : hashText(seed, venue), spec, outages, oddities);
     this.#bars = new BarMaker(this.tape);
   }
 
@@ -65,9 +80,13 @@ export class SimulatedMarket {
     }
   }
 
-  /** Candles that open at or before `toMs`, newest first; starts no later than `nowMs`. */
-  *barsBackFrom(toMs: number, timeframe: Timeframe, nowMs: number): Generator<OpenedBar> {
-    let openTimeMs = floorToTimeframe(Math.min(toMs, nowMs), timeframe);
+  /**
+   * Candles that open at or before `toMs`, newest first; starts no later than `nowMs`.
+   * @param aheadMs how far the clock by which days begin is ahead of UTC
+   */
+  *barsBackFrom(toMs: number, timeframe: Timeframe, nowMs: number, aheadMs = 0): Generator<OpenedBar> {
+    const floor = (timeMs: number): number => floorToTimeframe(timeMs + aheadMs, timeframe) - aheadMs;
+    let openTimeMs = floor(Math.min(toMs, nowMs));
     for (;;) {
       const bar = this.barAt(openTimeMs, timeframe, nowMs);
       if (bar) {
@@ -76,7 +95,7 @@ export class SimulatedMarket {
       } else {
         const liveMinute = this.tape.liveMinuteUpTo(openTimeMs / MINUTE_MS - 1);
         if (liveMinute === undefined) return;
-        openTimeMs = floorToTimeframe(liveMinute * MINUTE_MS, timeframe);
+        openTimeMs = floor(liveMinute * MINUTE_MS);
       }
     }
   }
@@ -85,15 +104,17 @@ export class SimulatedMarket {
   *aggregatesFromId(id: number, nowMs: number): Generator<AggregateTrade> {
     const minute = this.tape.minuteOfAggregate(id);
     if (minute === undefined) return;
-    for (const aggregate of this.aggregatesFrom(minute * MINUTE_MS, nowMs)) {
+    const fromMs = (minute - this.tape.strayMinutes) * MINUTE_MS;
+    for (const aggregate of this.aggregatesFrom(fromMs, nowMs)) {
       if (aggregate.id >= id) yield aggregate;
     }
   }
 
   /** Aggregate trades at or after a time, oldest first, up to `nowMs`. */
   *aggregatesFrom(fromMs: number, nowMs: number): Generator<AggregateTrade> {
-    let minute = this.tape.liveMinuteFrom(Math.floor(fromMs / MINUTE_MS));
-    while (minute !== undefined && minute * MINUTE_MS <= nowMs) {
+    const { strayMinutes } = this.tape;
+    let minute = this.tape.liveMinuteFrom(Math.floor(fromMs / MINUTE_MS) - strayMinutes);
+    while (minute !== undefined && (minute - strayMinutes) * MINUTE_MS <= nowMs) {
       for (const aggregate of this.tape.aggregatesOf(minute)) {
         if (aggregate.timeMs > nowMs) return;
         if (aggregate.timeMs >= fromMs) yield aggregate;
@@ -104,7 +125,7 @@ export class SimulatedMarket {
 
   /** Aggregate trades at or before a time, newest first. */
   *aggregatesBackFrom(toMs: number): Generator<AggregateTrade> {
-    let minute = this.tape.liveMinuteUpTo(Math.floor(toMs / MINUTE_MS));
+    let minute = this.tape.liveMinuteUpTo(Math.floor(toMs / MINUTE_MS) + this.tape.strayMinutes);
     while (minute !== undefined) {
       for (const aggregate of this.tape.aggregatesOf(minute).reverse()) {
         if (aggregate.timeMs <= toMs) yield aggregate;

@@ -16,6 +16,25 @@ export interface LiveSpan {
   readonly toMinute: number;
 }
 
+/** A span of minutes in which something is multiplied. */
+export interface FactorSpan extends LiveSpan {
+  readonly factor: number;
+}
+
+/** What is odd about the trades of a market. Nothing of it changes how many there are, or their ids. */
+export interface TapeOddities {
+  /** Prices are multiplied, in the first span that holds the minute. */
+  readonly prices: readonly FactorSpan[];
+  /** Quantities are multiplied likewise. */
+  readonly volumes: readonly FactorSpan[];
+  /** Candles count the first trade of such a minute in it, although its time is the last millisecond before. */
+  readonly countedAfter: readonly LiveSpan[];
+  /** Candles count the last trade of such a minute in it, although its time is the first millisecond after. */
+  readonly countedBefore: readonly LiveSpan[];
+}
+
+const NOTHING_ODD: TapeOddities = { prices: [], volumes: [], countedAfter: [], countedBefore: [] };
+
 interface NumberedSpan extends LiveSpan {
   /** Id of the span's first aggregate. */
   readonly firstAggregateId: number;
@@ -45,6 +64,7 @@ export class TradeTape {
   readonly #spans: readonly NumberedSpan[];
   readonly #seed: number;
   readonly #path: PricePath;
+  readonly #oddities: TapeOddities;
   // The minute drawn last, as columns: candles of years must not allocate per trade.
   readonly #timesMs: Float64Array;
   readonly #ticks: Float64Array;
@@ -52,8 +72,14 @@ export class TradeTape {
   readonly #sells: Uint8Array;
 
   /** @param outages ranges without trades, in minutes, sorted and apart */
-  constructor(seed: number, spec: MarketSpec, outages: readonly LiveSpan[]) {
+  constructor(
+    seed: number,
+    spec: MarketSpec,
+    outages: readonly LiveSpan[],
+    oddities: TapeOddities = NOTHING_ODD,
+  ) {
     this.spec = spec;
+    this.#oddities = oddities;
     this.#seed = hashText(seed, spec.symbol);
     this.#path = new PricePath(mix32(this.#seed ^ 0x5bd1e995), spec);
     const drawnMax = Math.ceil(spec.aggregatesPerMinute * 2) + 2;
@@ -63,6 +89,12 @@ export class TradeTape {
     this.#sells = new Uint8Array(drawnMax);
     this.#spans = this.#number(liveSpans(spec, outages));
     this.spans = this.#spans;
+  }
+
+  /** How many minutes away from its time the candle that counts a trade can be. */
+  get strayMinutes(): 0 | 1 {
+    const { countedAfter, countedBefore } = this.#oddities;
+    return countedAfter.length + countedBefore.length > 0 ? 1 : 0;
   }
 
   /** The first minute in which the market trades at or after this one; undefined when there is none. */
@@ -122,7 +154,7 @@ export class TradeTape {
     return low;
   }
 
-  /** The aggregates of one minute, oldest first. */
+  /** The aggregates that one minute's candle counts, oldest first. */
   aggregatesOf(minute: number): AggregateTrade[] {
     if (this.liveMinuteFrom(minute) !== minute) return [];
     const firstId = this.aggregatesBefore(minute);
@@ -130,7 +162,7 @@ export class TradeTape {
     this.#draw(minute, count);
     return Array.from({ length: count }, (_, i) => ({
       id: firstId + i,
-      timeMs: this.#timesMs[i] ?? 0,
+      timeMs: this.#strayTimeMs(minute, { i, count }) ?? this.#timesMs[i] ?? 0,
       ticks: this.#ticks[i] ?? 0,
       lots: this.#lots[i] ?? 0,
       isBuyerMaker: this.#sells[i] === 1,
@@ -186,6 +218,18 @@ export class TradeTape {
     return lots;
   }
 
+  /** The time of a trade that its candle does not count where that time is; undefined for all others. */
+  #strayTimeMs(minute: number, { i, count }: { i: number; count: number }): number | undefined {
+    const { countedAfter, countedBefore } = this.#oddities;
+    if (i === 0 && holds(countedAfter, minute) && this.liveMinuteFrom(minute - 1) === minute - 1) {
+      return minute * MINUTE_MS - 1;
+    }
+    if (i === count - 1 && holds(countedBefore, minute) && this.liveMinuteFrom(minute + 1) === minute + 1) {
+      return (minute + 1) * MINUTE_MS;
+    }
+    return undefined;
+  }
+
   #number(spans: readonly LiveSpan[]): readonly NumberedSpan[] {
     let firstAggregateId = 0;
     return spans.map((span) => {
@@ -229,6 +273,8 @@ export class TradeTape {
     const stepMs = MINUTE_MS / count;
     const minuteSeed = hash2(this.#seed ^ 0x68e31da4, minute);
     const lotsSpan = this.spec.typicalLots * 4 * this.#activity(minute);
+    const priceFactor = factorOf(this.#oddities.prices, minute);
+    const volumeFactor = factorOf(this.#oddities.volumes, minute);
     for (let i = 0; i < count; i++) {
       const a = hash2(minuteSeed, i);
       const b = mix32(a + 0x7f4a7c15);
@@ -238,9 +284,10 @@ export class TradeTape {
       const scattered = mid * (1 + (2 * fraction(b) - 1) * SCATTER);
       const size = fraction(mix32(b + 0x7f4a7c15));
       this.#timesMs[i] = startMs + offsetMs;
-      this.#ticks[i] = Math.max(1, Math.round(scattered));
+      this.#ticks[i] = Math.max(1, Math.round(scattered * priceFactor));
       // Cubed: many small trades, few large ones.
-      this.#lots[i] = AGGREGATE_LOTS_MIN + Math.floor(lotsSpan * size * size * size);
+      const lots = AGGREGATE_LOTS_MIN + Math.floor(lotsSpan * size * size * size);
+      this.#lots[i] = Math.max(AGGREGATE_LOTS_MIN, Math.round(lots * volumeFactor));
       this.#sells[i] = scattered < mid ? 1 : 0;
     }
   }
@@ -260,4 +307,13 @@ function liveSpans(spec: MarketSpec, outages: readonly LiveSpan[]): readonly Liv
   }
   spans.push({ fromMinute, toMinute: endMinute });
   return spans.filter((span) => span.fromMinute < span.toMinute);
+}
+
+function holds(spans: readonly LiveSpan[], minute: number): boolean {
+  return spans.some((span) => minute >= span.fromMinute && minute < span.toMinute);
+}
+
+function factorOf(spans: readonly FactorSpan[], minute: number): number {
+  for (const span of spans) if (minute >= span.fromMinute && minute < span.toMinute) return span.factor;
+  return 1;
 }

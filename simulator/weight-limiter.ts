@@ -15,6 +15,8 @@ export interface WeightLimits {
 
 /** Binance's own, as far as it tells: the number of refusals before a ban is not documented. */
 export const DEFAULT_LIMITS: WeightLimits = { weightPerMinute: 6_000, refusalsMax: 20, firstBanMs: 120_000 };
+/** Futures allow less. */
+export const FUTURES_WEIGHT_PER_MINUTE = 2_400;
 
 const MINUTE_MS = 60_000;
 const BAN_MAX_MS = 3 * 86_400_000;

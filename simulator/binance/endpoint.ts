@@ -9,6 +9,8 @@ export interface Venue {
   readonly markets: readonly SimulatedMarket[];
   readonly faults: FaultInjector;
   readonly weightPerMinute: number;
+  /** How an integer on a grid of so many decimals is written. */
+  readonly text: (value: number | bigint, decimals: number) => string;
   /** The exchange's clock, read once a request. */
   readonly nowMs: number;
 }
@@ -17,6 +19,8 @@ export interface Endpoint {
   readonly path: string;
   /** The parameters it takes; anything else is refused. */
   readonly parameters: readonly string[];
+  /** True for a page of candles or trades. */
+  readonly isPage?: boolean;
   /** Request weight; by the raw query, since a request that is refused weighs too. */
   readonly weight: (query: URLSearchParams) => number;
   /** The body, still to be written as JSON. */
@@ -32,20 +36,4 @@ export function findMarket(venue: Venue, nativeSymbol: string): SimulatedMarket 
   const market = listedMarkets(venue).find((each) => each.nativeSymbol === nativeSymbol);
   if (market === undefined) throw invalidSymbol();
   return market;
-}
-
-/** Names by which a fault plan may mean the market. */
-export function namesOf(market: SimulatedMarket): readonly string[] {
-  return [market.spec.symbol, market.nativeSymbol];
-}
-
-/** The first `limit` of a sequence. */
-export function take<T>(items: Iterable<T>, limit: number): T[] {
-  const taken: T[] = [];
-  if (limit <= 0) return taken;
-  for (const item of items) {
-    taken.push(item);
-    if (taken.length >= limit) break;
-  }
-  return taken;
 }

@@ -1,18 +1,23 @@
-// GET /api/v3/ping, /time and /exchangeInfo.
+// GET /api/v3/ping, /time and /exchangeInfo; ping and time are the same on /fapi/v1.
 import { fixedText } from "../fixed-text.js";
 import type { SimulatedMarket } from "../simulated-market.js";
 import { ApiError } from "./api-error.js";
 import { findMarket, listedMarkets, type Endpoint, type Venue } from "./endpoint.js";
 import type { Parameters } from "./parameters.js";
 
-export const ping: Endpoint = { path: "/api/v3/ping", parameters: [], weight: () => 1, answer: () => ({}) };
+export const pingAt = (root: string): Endpoint => ({
+  path: `${root}/ping`,
+  parameters: [],
+  weight: () => 1,
+  answer: () => ({}),
+});
 
-export const time: Endpoint = {
-  path: "/api/v3/time",
+export const timeAt = (root: string): Endpoint => ({
+  path: `${root}/time`,
   parameters: [],
   weight: () => 1,
   answer: (_parameters, venue) => ({ serverTime: venue.nowMs }),
-};
+});
 
 export const exchangeInfo: Endpoint = {
   path: "/api/v3/exchangeInfo",
@@ -34,7 +39,7 @@ export const exchangeInfo: Endpoint = {
   }),
 };
 
-function limit(rateLimitType: string, interval: string, intervalNum: number, max: number): object {
+export function limit(rateLimitType: string, interval: string, intervalNum: number, max: number): object {
   return { rateLimitType, interval, intervalNum, limit: max };
 }
 

@@ -1,7 +1,8 @@
 // GET /api/v3/ticker/price, /ticker/bookTicker and /ticker/24hr: one market, a list of them, or all.
 import { fixedText } from "../fixed-text.js";
 import type { SimulatedMarket } from "../simulated-market.js";
-import { findMarket, listedMarkets, take, type Endpoint, type Venue } from "./endpoint.js";
+import { take } from "../take.js";
+import { findMarket, listedMarkets, type Endpoint, type Venue } from "./endpoint.js";
 import type { Parameters } from "./parameters.js";
 
 const HOUR_MS = 3_600_000;

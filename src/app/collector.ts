@@ -20,7 +20,7 @@ import { countMissing } from "../upkeep/missing-candles.js";
 import { RepairCycle, type RepairReport } from "../upkeep/repair-cycle.js";
 import { QualityCycle } from "../upkeep/quality/quality-cycle.js";
 import type { QualityReport } from "../upkeep/quality/quality-report.js";
-import { historySinceMs } from "./config-resolve.js";
+import { historySinceMs, validationFor } from "./config-resolve.js";
 import type { CollectorConfig } from "./config-types.js";
 import { MarketList } from "./market-list.js";
 
@@ -35,6 +35,8 @@ export interface CollectorOptions {
   readonly random?: Random;
   /** Told what someone has to know; nobody when absent. */
   readonly alerts?: Pick<Alerts, "raise" | "resolve">;
+  /** Candles older than this are dropped elsewhere, and must not be expected again, ms; undefined: kept for ever. */
+  readonly retainedMs?: number | undefined;
   /** Marks the markets as simulated, for good. */
   readonly isSimulated?: boolean;
   /** After each page, for progress. */
@@ -99,6 +101,7 @@ export class Collector {
       concurrency: config.backfill.concurrency,
       pageRowsMax: config.request.limit,
       voidConfirmAfterMs: config.backfill.voidConfirmAfterMs,
+      validationOf: ({ market }) => validationFor(config, market.symbol),
     });
     this.#collection = new CollectionCycle({
       collect: (series, signal) => this.#collect(series, signal),
@@ -246,15 +249,16 @@ export class Collector {
 
   /** Where a series begins: as configured, or a few candles ago, so that the first cycle shows something. */
   async #since(series: Series, signal: AbortSignal): Promise<number> {
-    const known = this.#sinceMs.get(formatSeries(series));
-    if (known !== undefined) return known;
-    const { config } = this.#options;
     const endMs = await this.#keeper.closedEndMs(series.timeframe, signal);
+    const retainedFromMs = endMs - (this.#options.retainedMs ?? Infinity);
+    const known = this.#sinceMs.get(formatSeries(series));
+    if (known !== undefined) return Math.max(known, retainedFromMs);
+    const { config } = this.#options;
     const { since } = config.mode.history;
     const configured = since === undefined ? undefined : historySinceMs(since, endMs);
     const sinceMs = configured ?? endMs - config.request.overlap * timeframeMs(series.timeframe);
     this.#sinceMs.set(formatSeries(series), sinceMs);
-    return sinceMs;
+    return Math.max(sinceMs, retainedFromMs);
   }
 }
 

@@ -1,7 +1,7 @@
 // From the files' spelling to the program's: a checked collector or instance file in, the types of config-types.ts out.
 import { durationMs, instantMs, parseSince, sizeBytes } from "./config-fields.js";
 import type { CollectorFile, InstanceFile } from "./config-schema.js";
-import type { CollectorConfig, HistorySince, InstanceConfig } from "./config-types.js";
+import type { CollectorConfig, HistorySince, InstanceConfig, ValidationConfig } from "./config-types.js";
 
 /** @param name what the collector is called when its file does not say */
 export function resolveCollector(file: CollectorFile, name: string): CollectorConfig {
@@ -90,4 +90,14 @@ export function resolveInstance(file: InstanceFile): InstanceConfig {
 /** The instant history begins, epoch ms. @param nowMs the exchange's clock, for durations ago */
 export function historySinceMs(since: HistorySince, nowMs: number): number {
   return since.kind === "at" ? since.timeMs : nowMs - since.durationMs;
+}
+
+/** The limits that hold for one market: its own where it has some, else the collector's. */
+export function validationFor({ symbols, validation }: CollectorConfig, symbol: string): ValidationConfig {
+  const own = symbols.find((each) => each.symbol === symbol);
+  return {
+    onFailure: validation.onFailure,
+    maxPriceJump: own?.maxPriceJump ?? validation.maxPriceJump,
+    maxVolumeSpike: own?.maxVolumeSpike ?? validation.maxVolumeSpike,
+  };
 }

@@ -1,17 +1,13 @@
 // The demo's script: which markets there are and what goes wrong with them, at times that fit the duration.
 import { formatTime } from "../core/time.js";
+import type { ExchangeName } from "../exchanges/registry.js";
 import type { FaultPlanInput } from "../../simulator/fault-plan.js";
 
-export const DEMO_SYMBOLS = [
-  "BTC/USDT",
-  "ETH/USDT",
-  "SOL/USDT",
-  "BNB/USDT",
-  "XRP/USDT",
-  "DOGE/USDT",
-  "ADA/USDT",
-  "SHIB/USDT",
-] as const;
+/** By exchange. */
+export const DEMO_MARKETS = {
+  binance: ["BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT", "DOGE/USDT"],
+  okx: ["BTC/USDT", "ETH/USDT", "BTC/USDT:USDT"],
+} as const satisfies Partial<Record<ExchangeName, readonly string[]>>;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -52,6 +48,16 @@ export function demoFaults({ startMs, liveMs }: { startMs: number; liveMs: numbe
       { kind: "truncated", endpoint: "klines", nth: 25 },
       { kind: "wrong_json", endpoint: "klines", nth: 33, body: "html" },
       { kind: "disconnect", endpoint: "klines", nth: 41 },
+      // OKX refuses with HTTP 200.
+      { kind: "code_200", exchange: "okx", endpoint: "history-candles", nth: 20, code: "50011" },
+      // What really happened and looks odd: flagged, and half a point off the score.
+      {
+        kind: "price_jump",
+        symbols: ["SOL/USDT"],
+        from: at(9 * HOUR_MS),
+        to: at(9 * HOUR_MS - MINUTE_MS),
+        factor: 1.2,
+      },
       // A closed candle that the exchange corrects afterwards.
       { kind: "revised", symbols: ["BTC/USDT"], from: live(0.2), to: live(0.3) },
       // The exchange cannot be reached at all for a while.

@@ -15,6 +15,7 @@ import { addQueryCommand } from "./commands/query.js";
 import { addSimCommand } from "./commands/sim.js";
 import { addStartCommand } from "./commands/start.js";
 import { addStatusCommand } from "./commands/status.js";
+import { addTasksCommand } from "./commands/tasks.js";
 import { LOG_LEVELS } from "../core/log.js";
 import { usageError } from "./arguments.js";
 import { VERSION } from "./version.js";
@@ -24,6 +25,7 @@ const COMMANDS = [
   addStartCommand,
   addBackfillCommand,
   addGapsCommand,
+  addTasksCommand,
   addQualityCommand,
   addErrorsCommand,
   addImportCommand,

@@ -11,11 +11,16 @@ import { trackFailures } from "../upkeep/alerts/failure-alerts.js";
 import { createNotifiers } from "../upkeep/alerts/notifiers.js";
 import { ApiErrorLogger } from "../upkeep/errors/api-error-logger.js";
 import type { ConsecutiveFailureTracker } from "../upkeep/errors/consecutive-failure-tracker.js";
+import { CycleScheduler } from "../upkeep/cycle-scheduler.js";
 import { Collector } from "./collector.js";
-import type { CollectorConfig, InstanceConfig } from "./config-types.js";
+import type { CollectorConfig, InstanceConfig, RetentionConfig } from "./config-types.js";
 import { exchangeFor, logFailure } from "./exchange-for.js";
 import { formatCount } from "./table.js";
 
+/** Rows get old by the day. */
+const RETENTION_EVERY_MS = 6 * 3_600_000;
+/** After what has been missed is repaired. */
+const RETENTION_FIRST_AFTER_MS = 10 * 60_000;
 /** What is told at the very end has this long to get through. */
 const LAST_WORDS_MS = 5_000;
 
@@ -24,6 +29,7 @@ export class Runtime {
   readonly alerts: Alerts;
   readonly #store: Store;
   readonly #log: Log;
+  readonly #retention: RetentionConfig;
   readonly #http = new HttpClient();
   readonly #errors: ApiErrorLogger;
   readonly #failures: ConsecutiveFailureTracker;
@@ -49,6 +55,7 @@ export class Runtime {
   ) {
     this.#store = store;
     this.#log = log;
+    this.#retention = instance.storage.retention;
     this.pipeline = new Pipeline({
       store,
       clock: systemClock,
@@ -87,7 +94,27 @@ export class Runtime {
       clock: systemClock,
       log: this.#log,
       alerts: this.alerts,
+      retainedMs: this.#retention.candlesMs,
     });
+  }
+
+  /** Drops what is older than the user keeps, now and then, until the signal is aborted. */
+  async runRetention(signal: AbortSignal): Promise<void> {
+    const scheduler = new CycleScheduler({
+      clock: systemClock,
+      log: this.#log,
+      cycles: [
+        {
+          name: "retention",
+          everyMs: RETENTION_EVERY_MS,
+          firstAfterMs: RETENTION_FIRST_AFTER_MS,
+          run: async (cycle) => {
+            await this.#store.applyRetention(this.#retention, systemClock.nowMs(), cycle);
+          },
+        },
+      ],
+    });
+    await scheduler.run(signal);
   }
 
   /** Stores what was received, tells what is to be told, ends every connection. @throws what the writer failed with */

@@ -4,10 +4,20 @@
 export const MASK = "***";
 
 /** `scheme://user:password@` in a text. Greedy up to the last `@`: an unescaped password may hold anything. */
-const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^]*@/gi;
-const URL_PARAMETER = /([?&;](?:password|sslpassword|token|secret|api_?key)=)[^&#]*/gi;
+const URL_PASSWORD = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^]*@/gi;
+const URL_PARAMETER = /([?&;](?:password|sslpassword|secret)=)[^&#]*/gi;
+
+/** What exchanges and bots are signed in with. Their values hold no blanks or quotes, so the words after a URL are kept. */
+const URL_KEY =
+  /([?&;](?:[a-z]+[_-])?(?:signature|sign|passphrase|token|api[_-]?key|listen_?key|access_?key)=)[^&#\s"']*/gi;
+/** Who knows the path of a bot or an incoming webhook can post there. */
+const SECRET_PATH = /(\/\/api\.telegram\.org\/bot|\/\/hooks\.slack\.com\/)[^\s"'?#]*/gi;
 
 /** The text without the passwords of the URLs in it. */
 export function maskText(text: string): string {
-  return text.replace(URL_PASSWORD, `$1:${MASK}@`).replace(URL_PARAMETER, `$1${MASK}`);
+  return text
+    .replace(URL_PASSWORD, `$1:${MASK}@`)
+    .replace(URL_KEY, `$1${MASK}`)
+    .replace(URL_PARAMETER, `$1${MASK}`)
+    .replace(SECRET_PATH, `$1${MASK}`);
 }

@@ -6,12 +6,15 @@ import { silentLog } from "../core/log.js";
 import { transientBanMemory } from "../core/net/ban-memory.js";
 import { systemRandom } from "../core/random.js";
 import { createBinance } from "./binance/index.js";
+import { createBinanceUsdm } from "./binance/usdm.js";
 import type { Exchange, ExchangeOptions } from "./exchange.js";
+import { createOkx } from "./okx/index.js";
 
-const FACTORIES = { binance: createBinance } as const satisfies Record<
-  string,
-  (options: ExchangeOptions) => Exchange
->;
+const FACTORIES = {
+  binance: createBinance,
+  binanceusdm: createBinanceUsdm,
+  okx: createOkx,
+} as const satisfies Record<string, (options: ExchangeOptions) => Exchange>;
 
 export type ExchangeName = keyof typeof FACTORIES;
 

@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import type { PoolClient } from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import type { Candle } from "../core/model/candle.js";
+import { CANDLE_FLAGS } from "../core/model/candle-flags.js";
 import type { CandleBatch, Rejection } from "../core/model/candle-batch.js";
 import { formatTime } from "../core/time.js";
 import { timeframeMs, type Timeframe } from "../core/timeframe.js";
@@ -25,6 +26,7 @@ const COLUMNS = [
   "open_time",
   "trade_count",
   "market_id",
+  "flags",
   "timeframe",
   "source",
   "open",
@@ -34,7 +36,7 @@ const COLUMNS = [
   "volume",
   "quote_volume",
 ] as const;
-const REVISION_COLUMNS = [...COLUMNS, "revision"] as const;
+const REVISION_COLUMNS = [...COLUMNS.filter((column) => column !== "flags"), "revision"] as const;
 
 const CREATE_INCOMING = `
   CREATE TEMP TABLE IF NOT EXISTS incoming_ohlcv ON COMMIT DELETE ROWS AS
@@ -48,6 +50,9 @@ const valuesDiffer = (incoming: string): string => `(
 /** A file never overwrites what the exchange itself has said. */
 const isRefused = (incoming: string): string =>
   `(${valuesDiffer(incoming)} AND o.source = 'rest' AND ${incoming}.source <> 'rest')`;
+/** A row whose figures contradict each other never takes the place of a sound one. */
+const isWorse = (incoming: string): string =>
+  `(${incoming}.flags & ${CANDLE_FLAGS.rule_broken} <> 0 AND o.flags & ${CANDLE_FLAGS.rule_broken} = 0)`;
 const knowsMore = (incoming: string): string => `(
   o.quote_volume IS NULL AND ${incoming}.quote_volume IS NOT NULL
   OR o.trade_count IS NULL AND ${incoming}.trade_count IS NOT NULL
@@ -65,7 +70,7 @@ const UPSERT = `
       SELECT s AS stored, s.* FROM ohlcv s
       WHERE s.market_id = i.market_id AND s.timeframe = i.timeframe AND s.open_time = i.open_time LIMIT 1
     ) o ON true
-    WHERE o.open_time IS NULL OR ${valuesDiffer("i")} OR ${knowsMore("i")}
+    WHERE o.open_time IS NULL OR NOT ${isWorse("i")} AND (${valuesDiffer("i")} OR ${knowsMore("i")})
   ), kept AS (
     INSERT INTO candle_revisions (${REVISION_COLUMNS.join(", ")})
     SELECT ${REVISION_COLUMNS.map((column) => `(stored).${column}`).join(", ")} FROM compared WHERE is_changed AND is_refused IS NOT TRUE
@@ -77,13 +82,14 @@ const UPSERT = `
       quote_volume = coalesce(EXCLUDED.quote_volume, o.quote_volume),
       trade_count = coalesce(EXCLUDED.trade_count, o.trade_count),
       source = EXCLUDED.source,
+      flags = CASE WHEN ${valuesDiffer("EXCLUDED")} THEN EXCLUDED.flags ELSE o.flags | EXCLUDED.flags END,
       revision = o.revision + ${valuesDiffer("EXCLUDED")}::int
-    WHERE ${valuesDiffer("EXCLUDED")} OR ${knowsMore("EXCLUDED")}
+    WHERE NOT ${isWorse("EXCLUDED")} AND (${valuesDiffer("EXCLUDED")} OR ${knowsMore("EXCLUDED")})
     RETURNING (xmax = 0) AS is_new
   )
   SELECT (SELECT count(*) FROM written WHERE is_new) AS inserted,
          (SELECT count(*) FROM compared WHERE is_changed AND is_refused IS NOT TRUE) AS revised,
-         (SELECT jsonb_agg(jsonb_build_object('market_id', (i).market_id, 'timeframe', (i).timeframe, 'incoming', to_jsonb(i),
+         (SELECT jsonb_agg(jsonb_build_object('market_id', (i).market_id, 'timeframe', (i).timeframe, 'incoming', to_jsonb(i) - 'flags',
                  'open_ms', extract(epoch FROM (i).open_time) * 1000)) FROM compared WHERE is_refused) AS refused`;
 
 interface SeriesState {
@@ -128,6 +134,7 @@ export async function commitBatches(
     }
   }
   for (const series of allSeries) await recordProofs(client, series);
+  await noteChangedMinutes(client, allSeries);
   return { inserted, revised, refused };
 }
 
@@ -277,6 +284,7 @@ function encodeRow(encoder: CopyEncoder, batch: CandleBatch, candle: Candle): vo
   if (candle.tradeCount === undefined) encoder.null();
   else encoder.bigint(candle.tradeCount);
   encoder.integer(batch.marketId);
+  encoder.smallint(batch.flags?.get(candle.openTimeMs) ?? 0);
   encoder.asciiText(batch.timeframe);
   encoder.asciiText(batch.source);
   encoder.numeric(candle.open);
@@ -341,6 +349,20 @@ async function recordProofs(client: PoolClient, series: SeriesState): Promise<vo
   const around = hullOf(series.batches, lengthMs);
   const atMs = series.batches.at(-1)?.receivedMs ?? 0;
   if (around.startMs < around.endMs) await closeFilledGaps(client, key, { around, atMs });
+}
+
+/** For the longer candles that the database keeps as rows. */
+async function noteChangedMinutes(client: PoolClient, allSeries: readonly SeriesState[]): Promise<void> {
+  const hulls = allSeries
+    .filter((series) => series.timeframe === "1m")
+    .map(({ batches }) => batches.map((batch) => ({ ...batch, voids: [], missing: [] })))
+    .map((batches) => hullOf(batches, timeframeMs("1m")))
+    .filter((hull) => hull.startMs < hull.endMs);
+  if (hulls.length === 0) return;
+  await client.query(
+    "SELECT note_changed_minutes(h.from_time, h.to_time) FROM unnest($1::timestamptz[], $2::timestamptz[]) AS h (from_time, to_time)",
+    [hulls.map((hull) => formatTime(hull.startMs)), hulls.map((hull) => formatTime(hull.endMs))],
+  );
 }
 
 function* openTimes(candles: readonly Candle[]): Generator<number> {

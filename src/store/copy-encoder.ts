@@ -42,6 +42,12 @@ export class CopyEncoder {
     this.#length = this.#buffer.writeInt32BE(value, this.#length);
   }
 
+  smallint(value: number): void {
+    this.#reserve(6);
+    this.#length = this.#buffer.writeInt32BE(2, this.#length);
+    this.#length = this.#buffer.writeInt16BE(value, this.#length);
+  }
+
   /** A safe integer into a `bigint` column. */
   bigint(value: number): void {
     this.#reserve(12);

@@ -7,18 +7,27 @@ import type { MarketInfo, MarketType } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import { maskText } from "../core/mask-text.js";
 import { formatTime } from "../core/time.js";
+import { PostgresAlertRecords, type AlertRecords } from "./alert-records.js";
+import { refreshAggregates } from "./aggregates.js";
 import { commitBatches } from "./candle-commit.js";
-import { readCandles } from "./candle-reader.js";
+import { readCandles, readRecentCandles } from "./candle-reader.js";
 import { auditCoverage } from "./coverage-audit.js";
+import { detectCapabilities, type Capabilities } from "./capabilities.js";
 import { CopyEncoder } from "./copy-encoder.js";
 import { Database } from "./database.js";
 import { databaseError } from "./database-error.js";
+import { readFlaggedOpenTimes } from "./flagged-candles.js";
+import { PostgresErrorRecords, type ErrorRecords } from "./error-records.js";
 import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
 import { migrate } from "./migrate.js";
+import { PostgresQualityRecords, type QualityRecords } from "./quality-records.js";
 import { ensureReaderLogin, type ReaderLogin } from "./reader-login.js";
+import { applyRetention } from "./retention.js";
 import { storableText } from "./storable-text.js";
+import { PostgresTaskQueue, type TaskQueue } from "./task-queue.js";
 import { queryReadOnly } from "./read-only-query.js";
+import { reopenVoid } from "./void-reopening.js";
 import type {
   AuditFinding,
   CommitResult,
@@ -26,6 +35,8 @@ import type {
   GapHistory,
   OpenGap,
   QueryResult,
+  RetentionOutcome,
+  RetentionPeriods,
   SeriesFilter,
   SeriesKey,
   SeriesState,
@@ -33,6 +44,7 @@ import type {
   StoredCandle,
   StoredMarket,
   Void,
+  VoidDoubt,
 } from "./store.js";
 
 /** One for the writer, some for readers beside it. */
@@ -41,6 +53,12 @@ const READERS_MAX = 2;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A commit waits this long for another writer's lock on the same series before it is tried again. */
 const LOCK_TIMEOUT_MS = 30_000;
+
+/**
+ * TimescaleDB gives up on a transaction that changes candles in more than a hundred compressed batches; a commit is bounded
+ * by its rows, and must not fail for where they lie. Other servers take no notice.
+ */
+const NO_DECOMPRESSION_LIMIT = "timescaledb.max_tuples_decompressed_per_dml_transaction=0";
 
 const OID_INT8 = 20;
 const OID_TIMESTAMPTZ = 1184;
@@ -59,7 +77,12 @@ export interface PostgresStoreOptions {
 export class PostgresStore implements Store {
   readonly connectionString: string;
   readonly serverVersion: string;
+  readonly capabilities: Capabilities;
   readonly bans: BanMemory;
+  readonly errors: ErrorRecords;
+  readonly alerts: AlertRecords;
+  readonly quality: QualityRecords;
+  readonly tasks: TaskQueue;
   readonly #pool: Pool;
   readonly #database: Database;
   /** For the users' own statements. */
@@ -74,10 +97,9 @@ export class PostgresStore implements Store {
     try {
       const client = await pool.connect();
       try {
-        await migrate(client);
+        const { hindrance } = await migrate(client, new AbortController().signal);
         if (options.reader) await ensureReaderLogin(client, options.reader);
-        const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
-        return new PostgresStore(pool, options, rows[0]?.server_version ?? "unknown");
+        return new PostgresStore(pool, options, await detectCapabilities(client, hindrance));
       } finally {
         client.release();
       }
@@ -87,7 +109,7 @@ export class PostgresStore implements Store {
     }
   }
 
-  private constructor(pool: Pool, options: PostgresStoreOptions, serverVersion: string) {
+  private constructor(pool: Pool, options: PostgresStoreOptions, capabilities: Capabilities) {
     this.#pool = pool;
     this.#database = new Database(pool);
     this.#readers = options.reader
@@ -95,7 +117,12 @@ export class PostgresStore implements Store {
       : pool;
     this.#options = options;
     this.connectionString = options.connectionString;
-    this.serverVersion = serverVersion;
+    this.capabilities = capabilities;
+    this.serverVersion = capabilities.serverVersion;
+    this.errors = new PostgresErrorRecords(this.#database);
+    this.alerts = new PostgresAlertRecords(this.#database);
+    this.quality = new PostgresQualityRecords(this.#database);
+    this.tasks = new PostgresTaskQueue(this.#database);
     this.bans = {
       load: (host) => this.#database.attempt("read bans", () => this.#loadBan(host)),
       save: (host, ban) => this.#database.attempt("record a ban", () => this.#saveBan(host, ban)),
@@ -194,6 +221,16 @@ export class PostgresStore implements Store {
     return this.#database.attempt("list voids", () => readVoids(this.#pool, filter));
   }
 
+  reopenVoid(key: SeriesKey, range: TimeRange, doubt: VoidDoubt): Promise<TimeRange[]> {
+    return this.#database.transaction("reopen a void", (client) => reopenVoid(client, key, range, doubt));
+  }
+
+  flaggedOpenTimes(key: SeriesKey, range: TimeRange, limit: number): Promise<number[]> {
+    return this.#database.attempt("read flagged candles", () =>
+      readFlaggedOpenTimes(this.#pool, key, range, limit),
+    );
+  }
+
   seriesStates(filter: SeriesFilter): Promise<SeriesState[]> {
     return this.#database.attempt("read coverage", () => readSeriesStates(this.#pool, filter));
   }
@@ -226,23 +263,39 @@ export class PostgresStore implements Store {
     return readCandles(this.#pool, key, range, signal);
   }
 
+  recentCandles(key: SeriesKey, beforeMs: number, count: number): Promise<StoredCandle[]> {
+    return this.#database.attempt("read recent candles", () =>
+      readRecentCandles(this.#pool, key, { beforeMs, count }),
+    );
+  }
+
   query(sql: string, signal: AbortSignal): Promise<QueryResult> {
     return this.#database.attempt("run the query", async () => {
-      signal.throwIfAborted();
-      const client = await this.#readers.connect();
-      // The statement runs on the server: closing our side alone would leave it running.
-      const cancel = (): void => {
-        const { processID } = client as PoolClient & { processID: number };
-        this.#pool.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      try {
-        return await queryReadOnly(client, sql);
-      } finally {
-        signal.removeEventListener("abort", cancel);
-        client.release();
-      }
+      return await this.#cancellable(this.#readers, signal, (client) => queryReadOnly(client, sql));
     });
+  }
+
+  refreshAggregates(signal: AbortSignal): Promise<TimeRange[]> {
+    return this.#database.attempt("refresh the longer candles", () =>
+      this.#cancellable(this.#pool, signal, (client) => refreshAggregates(client, signal)),
+    );
+  }
+
+  applyRetention(
+    periods: RetentionPeriods,
+    nowMs: number,
+    signal = new AbortController().signal,
+  ): Promise<RetentionOutcome> {
+    const { timescale } = this.capabilities;
+    const hands = {
+      database: this.#database,
+      tasks: this.tasks,
+      hypertables: timescale?.hypertables ?? [],
+      hasAggregates: (timescale?.continuousAggregates.length ?? 0) > 0,
+      refresh: () => this.refreshAggregates(signal),
+      signal,
+    };
+    return applyRetention(hands, periods, nowMs);
   }
 
   async revive(signal: AbortSignal): Promise<void> {
@@ -256,6 +309,28 @@ export class PostgresStore implements Store {
       this.#readers === this.#pool ? [this.#pool.end()] : [this.#pool.end(), this.#readers.end()],
     );
     await this.#options.onClose();
+  }
+
+  /** Runs statements of one connection that end when the signal says so. */
+  async #cancellable<T>(
+    pool: Pool,
+    signal: AbortSignal,
+    work: (client: PoolClient) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const client = await pool.connect();
+    // The statement runs on the server: closing our side alone would leave it running.
+    const cancel = (): void => {
+      const { processID } = client as PoolClient & { processID: number };
+      this.#pool.query("SELECT pg_cancel_backend($1)", [processID]).catch(() => undefined);
+    };
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      return await work(client);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      client.release();
+    }
   }
 
   async #loadBan(host: string): Promise<number | undefined> {
@@ -288,7 +363,7 @@ function makePool(config: PoolConfig): Pool {
     max: CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: `tickwell pid=${process.pid}`,
-    options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS}`,
+    options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS} -c ${NO_DECOMPRESSION_LIMIT}`,
     types: { getTypeParser: parserOf },
     ...config,
   });

@@ -4,7 +4,13 @@ import type { BanMemory } from "../core/net/ban-memory.js";
 import type { CandleBatch, GapReason } from "../core/model/candle-batch.js";
 import type { MarketInfo } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
+import type { SeriesKey } from "./series-key.js";
 import type { Timeframe } from "../core/timeframe.js";
+import type { AlertRecords } from "./alert-records.js";
+import type { Capabilities } from "./capabilities.js";
+import type { ErrorRecords } from "./error-records.js";
+import type { QualityRecords } from "./quality-records.js";
+import type { TaskQueue } from "./task-queue.js";
 
 export interface StoredMarket extends MarketInfo {
   readonly id: number;
@@ -12,11 +18,7 @@ export interface StoredMarket extends MarketInfo {
   readonly isSimulated: boolean;
 }
 
-/** Candles of one market and timeframe. */
-export interface SeriesKey {
-  readonly marketId: number;
-  readonly timeframe: Timeframe;
-}
+export type { SeriesKey };
 
 /** A series and how much of what it should hold is proven. Times in epoch ms, counts in candles. */
 export interface SeriesState extends SeriesKey {
@@ -53,6 +55,14 @@ export interface Gap extends Absence {
 export interface Void extends Absence {
   readonly provenMs: number;
   readonly proof: unknown;
+}
+
+/** Why a void is no longer believed. */
+export interface VoidDoubt {
+  /** For people: what was found there. */
+  readonly detail: string;
+  /** When, by the exchange's clock, epoch ms; the gap may be asked for from then on. */
+  readonly atMs: number;
 }
 
 /** How the gaps of a series have fared since it began. */
@@ -124,6 +134,22 @@ export interface AuditFinding {
   readonly detail: string;
 }
 
+/** How long things are kept, ms; candles for ever when undefined. */
+export interface RetentionPeriods {
+  readonly candlesMs: number | undefined;
+  readonly qualityMs: number;
+  readonly errorsMs: number;
+  readonly tasksMs: number;
+}
+
+/** How many rows were dropped for their age. */
+export interface RetentionOutcome {
+  readonly candles: number;
+  readonly qualitySummaries: number;
+  readonly errors: number;
+  readonly tasks: number;
+}
+
 /** Values: text, numbers, booleans, null; `numeric` stays text digit for digit; times are ISO-8601 with Z. */
 export interface QueryResult {
   readonly columns: readonly string[];
@@ -138,8 +164,18 @@ export interface Store {
   /** For psql, pandas, Grafana. */
   readonly connectionString: string;
   readonly serverVersion: string;
+  /** What the server offers beyond plain PostgreSQL, as found when the store was opened. */
+  readonly capabilities: Capabilities;
   /** Bans survive the process here. */
   readonly bans: BanMemory;
+  /** Failed requests. */
+  readonly errors: ErrorRecords;
+  /** Troubles the user is told of. */
+  readonly alerts: AlertRecords;
+  /** What quality checks found. */
+  readonly quality: QualityRecords;
+  /** Backfill tasks. */
+  readonly tasks: TaskQueue;
   /** Enters or updates markets as their exchange lists them. */
   putMarkets(
     exchange: string,
@@ -162,6 +198,13 @@ export interface Store {
   openGaps(key: SeriesKey): Promise<OpenGap[]>;
   gaps(filter: SeriesFilter): Promise<Gap[]>;
   voids(filter: SeriesFilter): Promise<Void[]>;
+  /**
+   * Takes back that `range` is void, as far as it is, and records a gap there: for when data turn up in it after all.
+   * @returns what was void and is a gap now
+   */
+  reopenVoid(key: SeriesKey, range: TimeRange, doubt: VoidDoubt): Promise<TimeRange[]>;
+  /** Open times (epoch ms) of candles that bear a flag, latest first. */
+  flaggedOpenTimes(key: SeriesKey, range: TimeRange, limit: number): Promise<number[]>;
   seriesStates(filter: SeriesFilter): Promise<SeriesState[]>;
   gapHistory(): Promise<GapHistory[]>;
   /** Records in quarantine, by series and rule. */
@@ -172,6 +215,23 @@ export interface Store {
   audit(filter: SeriesFilter): Promise<AuditFinding[]>;
   /** Stored candles of a range in order, a few thousand at a time. */
   readCandles(key: SeriesKey, range: TimeRange, signal: AbortSignal): AsyncIterable<readonly StoredCandle[]>;
+  /**
+   * The last `count` stored candles before `beforeMs`, ascending, without those whose own figures contradict each other:
+   * what newer ones are measured by.
+   */
+  recentCandles(key: SeriesKey, beforeMs: number, count: number): Promise<StoredCandle[]>;
+  /**
+   * Brings `ohlcv_5m` to `ohlcv_1d` up to date after a backfill or an import, where the database keeps them as rows; call it
+   * once at the end. What a killed process has left is made up for by the next call, whoever makes it.
+   * @returns the ranges of minutes that were looked at; none where these are plain views
+   */
+  refreshAggregates(signal: AbortSignal): Promise<TimeRange[]>;
+  /**
+   * Drops what is older than `periods`, counted from `nowMs`; candles only when `candlesMs` is given, never those of
+   * `critical_events`, and never those of the last four days. What is dropped leaves what is expected and covered, and is
+   * entered in `retention_log`. Whoever declares what a series should hold must leave it out, or it is fetched again.
+   */
+  applyRetention(periods: RetentionPeriods, nowMs: number, signal?: AbortSignal): Promise<RetentionOutcome>;
   /** One statement, read-only by the database's own means. */
   query(sql: string, signal: AbortSignal): Promise<QueryResult>;
   /**

@@ -9,6 +9,7 @@ import type { Log } from "../core/log.js";
 import type { Exchange } from "../exchanges/exchange.js";
 import { CandleFeed } from "../pipeline/feed/candle-feed.js";
 import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
+import type { Validation } from "../pipeline/gate/validation.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { OpenGap, SeriesKey, Store, StoredMarket, SeriesState } from "../store/store.js";
 
@@ -24,6 +25,8 @@ export interface CandleKeeperOptions {
   readonly pageRowsMax?: number | undefined;
   /** How long after the first answer an absent candle is asked for again, ms. */
   readonly voidConfirmAfterMs: number;
+  /** What happens to a row that breaks a rule, and which rows are flagged; {@link DEFAULT_VALIDATION} when absent. */
+  readonly validationOf?: (series: Series) => Validation;
 }
 
 export interface Series {
@@ -66,7 +69,11 @@ export class CandleKeeper {
   constructor(options: CandleKeeperOptions) {
     this.#options = options;
     this.#exchangeClock = new ExchangeClock(options);
-    this.#feed = new CandleFeed({ ...options, exchangeClock: this.#exchangeClock });
+    this.#feed = new CandleFeed({
+      ...options,
+      exchangeClock: this.#exchangeClock,
+      recentCandles: (key, beforeMs, count) => options.store.recentCandles(key, beforeMs, count),
+    });
   }
 
   /** The end of the last candle that is closed by the exchange's clock, epoch ms. */
@@ -150,7 +157,7 @@ export class CandleKeeper {
     signal: AbortSignal,
     onPage?: (batch: CandleBatch) => void,
   ): Promise<PassOutcome> {
-    const { store, stage } = this.#options;
+    const { store, stage, validationOf } = this.#options;
     const key = keyOf(series);
     const openGaps = await store.openGaps(key);
     const nowMs = this.#exchangeClock.nowMs();
@@ -169,7 +176,7 @@ export class CandleKeeper {
       // Latest first: with a later candle at hand, what is absent before it can be judged.
       for (const part of due.toReversed()) {
         const outcome = await this.#feed.fetchRange(
-          { ...series, range: part, openGaps, latestSeenMs },
+          { ...series, range: part, openGaps, latestSeenMs, validation: validationOf?.(series) },
           signal,
           (batch) => {
             latestSeenMs = Math.max(latestSeenMs, batch.candles.at(-1)?.openTimeMs ?? -Infinity);

@@ -1,9 +1,10 @@
 // `tickwell demo`: the whole pipeline on a simulated exchange, with faults on purpose, and the proof at the end.
 //
-// 1. A simulated exchange with years of history starts in this process; its time runs sixty times as fast as ours.
-// 2. A collector is pointed at it by nothing but its `rest_url`: a week of history, then minute by minute.
+// 1. Simulated exchanges with years of history start in this process; their time runs sixty times as fast as ours.
+// 2. Collectors are pointed at them by nothing but their `rest_url`: minute by minute, and a week of history by tasks.
 // 3. Faults strike: what goes missing, and what becomes of it, is told as the gap log has it.
-// 4. At the end ledger and rows are audited, and every stored candle is compared with the simulator's own truth.
+// 4. At the end quality is checked, ledger and rows are audited, and every stored candle is compared with the simulator's
+//    own truth.
 import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { styleText } from "node:util";
@@ -12,11 +13,16 @@ import { scaledClock, systemClock, type Clock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import { formatMinute } from "../../core/time.js";
 import { floorToTimeframe } from "../../core/timeframe.js";
+import type { Exchange } from "../../exchanges/exchange.js";
 import { createExchange } from "../../exchanges/registry.js";
 import { Pipeline } from "../../pipeline/pipeline.js";
 import { openStore } from "../../store/open-store.js";
 import { seededRandom } from "../../core/random.js";
 import type { Store } from "../../store/store.js";
+import type { QualityReport } from "../../upkeep/quality/quality-report.js";
+import type { RepairReport } from "../../upkeep/repair-cycle.js";
+import type { GroundTruth } from "../../../simulator/ground-truth.js";
+import type { VenueName } from "../../../simulator/venue-name.js";
 import { startSimulatedExchange, type SimulatedExchange } from "../../../simulator/simulated-exchange.js";
 import { readDuration, readInteger } from "../arguments.js";
 import { Collector } from "../collector.js";
@@ -24,7 +30,7 @@ import { EXIT, type CommandContext, type GlobalOptions } from "../command-contex
 import { resolveCollector } from "../config-resolve.js";
 import { collectorSchema } from "../config-schema.js";
 import { DemoNarrator, type DemoEvent } from "../demo-narrator.js";
-import { demoFaults, DEMO_SYMBOLS } from "../demo-plan.js";
+import { demoFaults, DEMO_MARKETS } from "../demo-plan.js";
 import { compareWithTruth, type Comparison } from "../demo-proof.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
 
@@ -36,6 +42,10 @@ interface DemoOptions extends GlobalOptions {
 
 const DEFAULT_DURATION = "60s";
 const DURATION_MIN_MS = 10_000;
+/** Simulated times between cycles. */
+const COLLECT_EVERY_MS = 60_000;
+const CYCLES_A_REPAIR = 5;
+const MARKETS = Object.values(DEMO_MARKETS).reduce((sum, symbols) => sum + symbols.length, 0);
 /** Simulated minutes pass as real seconds. */
 const TIME_FACTOR = 60;
 const WEEK_MS = 7 * 86_400_000;
@@ -53,8 +63,34 @@ export function addDemoCommand(program: Command, context: CommandContext): void 
       const options = command.optsWithGlobals<DemoOptions>();
       const durationMs = Math.max(readDuration("--duration", options.duration), DURATION_MIN_MS);
       const seed = readInteger("--seed", options.seed, { min: 0, max: 2 ** 31 - 1 });
-      await new Demo({ durationMs, seed, options, context }).run();
+      // The narrator says what happens; the log speaks up only when something is wrong.
+      const quiet = { ...context, log: context.log.child({}, { level: "error" }) };
+      const dataDir = join(options.dataDir, "demo");
+      // Its clock runs from here on: first what takes time that is nobody's.
+      const store = await openCleanStore(dataDir, quiet);
+      try {
+        await new Demo({ durationMs, seed, options, context: quiet, dataDir, store }).run();
+      } finally {
+        await store.close();
+      }
     });
+}
+
+/** The last demo's data is of another time and perhaps another seed: it is removed. */
+async function openCleanStore(dataDir: string, { log, signal }: CommandContext): Promise<Store> {
+  const open = (): Promise<Store> =>
+    openStore("embedded", { dataDir, role: "owner", clock: systemClock, log, signal });
+  const empty = await open().then(async (store) => {
+    try {
+      return (await store.listMarkets()).length === 0 ? store : await store.close();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  });
+  if (empty) return empty;
+  await rm(dataDir, { recursive: true, force: true });
+  return open();
 }
 
 class Demo {
@@ -65,142 +101,160 @@ class Demo {
   readonly #startMs: number;
   readonly #clock: Clock;
   readonly #dataDir: string;
+  readonly #store: Store;
 
   constructor({
     durationMs,
     seed,
     options,
     context,
+    dataDir,
+    store,
   }: {
     durationMs: number;
     seed: number;
     options: DemoOptions;
     context: CommandContext;
+    dataDir: string;
+    store: Store;
   }) {
     this.#durationMs = durationMs;
     this.#seed = seed;
     this.#options = options;
-    // The narrator says what happens; the log speaks up only when something is wrong.
-    this.#context = { ...context, log: context.log.child({}, { level: "error" }) };
+    this.#context = context;
+    this.#dataDir = dataDir;
+    this.#store = store;
     // Simulated time ends about now, so that what is stored does not lie in the future.
     this.#startMs = floorToTimeframe(systemClock.nowMs() - durationMs * TIME_FACTOR, "1m");
     this.#clock = scaledClock({ startMs: this.#startMs, factor: TIME_FACTOR });
-    this.#dataDir = join(options.dataDir, "demo");
   }
 
   async run(): Promise<void> {
     const { signal } = this.#context;
     const faults = demoFaults({ startMs: this.#startMs, liveMs: this.#durationMs * TIME_FACTOR });
     this.#tell(
-      `tickwell demo: ${DEMO_SYMBOLS.length} simulated markets, a week of 1m candles, then live for ${formatDuration(this.#durationMs)} at ${TIME_FACTOR} times the speed of time.`,
+      `tickwell demo: ${MARKETS} simulated markets of Binance and OKX, a week of 1m candles, then live for ${formatDuration(this.#durationMs)} at ${TIME_FACTOR} times the speed of time.`,
     );
     this.#tell(`Everything here is simulated. It is kept in ${this.#dataDir}, apart from real data.\n`);
-    const store = await this.#openCleanStore();
+    const store = this.#store;
+    const exchange = await startSimulatedExchange({ seed: this.#seed, clock: this.#clock, faults });
     try {
-      const exchange = await startSimulatedExchange({ seed: this.#seed, clock: this.#clock, faults });
-      try {
-        await this.#collect(store, exchange);
-        const comparison = await compareWithTruth(store, exchange.truth, signal);
-        await this.#report(store, exchange, comparison);
-      } finally {
-        await exchange.close();
-      }
+      const quality = await this.#collect(store, exchange);
+      const truthOf = (name: string): GroundTruth => exchange.venue(name as VenueName).truth;
+      const comparison = await compareWithTruth(store, truthOf, signal);
+      await this.#report({ store, exchange, comparison, quality });
     } finally {
-      await store.close();
+      await exchange.close();
     }
   }
 
-  /** The last demo's data is of another time and perhaps another seed: it is removed. */
-  async #openCleanStore(): Promise<Store> {
-    const { log, signal } = this.#context;
-    const open = (): Promise<Store> =>
-      openStore("embedded", { dataDir: this.#dataDir, role: "owner", clock: systemClock, log, signal });
-    const markets = await open().then(async (store) => {
-      try {
-        return (await store.listMarkets()).length === 0 ? store : await store.close();
-      } catch (error) {
-        await store.close();
-        throw error;
-      }
-    });
-    if (markets) return markets;
-    await rm(this.#dataDir, { recursive: true, force: true });
-    return open();
-  }
-
-  async #collect(store: Store, exchange: SimulatedExchange): Promise<void> {
+  async #collect(store: Store, exchange: SimulatedExchange): Promise<readonly QualityReport[]> {
     const { log, signal } = this.#context;
     const clock = this.#clock;
     const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 20_000 });
-    const config = resolveCollector(
-      collectorSchema.parse({
-        exchange: { name: "binance", rest_url: exchange.url },
-        symbols: DEMO_SYMBOLS.map((symbol) => ({ symbol })),
-        mode: { history: { since: "7d" } },
-        backfill: { void_confirm_after: "5m" },
-      }),
-      "demo",
-    );
     const failures = new Map<string, number>();
-    const venue = createExchange("binance", {
-      restUrl: exchange.url,
-      timeoutMs: config.request.timeoutMs,
-      rateLimitShare: 1,
-      retry: config.retry,
-      clock,
-      random: seededRandom(this.#seed),
-      bans: store.bans,
-      log,
-      onFailure: ({ fault, willRetryInMs }) => {
-        if (willRetryInMs !== undefined) failures.set(fault.kind, (failures.get(fault.kind) ?? 0) + 1);
-      },
-    });
-    const collector = new Collector({
-      config,
-      exchange: venue,
-      store,
-      pipeline,
-      clock,
-      log,
-      isSimulated: true,
+    const venues: Exchange[] = [];
+    const collectors = Object.entries(DEMO_MARKETS).map(([name, symbols]) => {
+      const config = resolveCollector(
+        collectorSchema.parse({
+          exchange: { name, rest_url: exchange.url },
+          symbols: symbols.map((symbol) => ({ symbol })),
+          mode: { history: { since: "7d" } },
+          quality: { lookback: "7d" },
+          // A slow machine is minutes late at sixty times the speed of time: revisions of all of them are noticed.
+          request: { overlap: 20 },
+          backfill: { void_confirm_after: "5m" },
+        }),
+        `demo ${name}`,
+      );
+      const venue = createExchange(name, {
+        restUrl: exchange.url,
+        timeoutMs: config.request.timeoutMs,
+        rateLimitShare: 1,
+        retry: config.retry,
+        clock,
+        random: seededRandom(this.#seed),
+        bans: store.bans,
+        log,
+        onFailure: ({ fault, willRetryInMs }) => {
+          if (willRetryInMs !== undefined) failures.set(fault.kind, (failures.get(fault.kind) ?? 0) + 1);
+        },
+      });
+      venues.push(venue);
+      return new Collector({ config, exchange: venue, store, pipeline, clock, log, isSimulated: true });
     });
     const narrator = new DemoNarrator(store, (event) => this.#tellEvent(event));
-    const endMs = this.#startMs + this.#durationMs * TIME_FACTOR;
-    let cycles = 0;
-    let wasReachable = true;
     try {
-      this.#tell(`${this.#stamp()}  Fetching the week from ${formatMinute(this.#startMs - WEEK_MS)} UTC …`);
-      for (let nextMs = this.#startMs; !signal.aborted; nextMs += config.mode.intervals.collectMs) {
-        const report = await collector.runCollectionCycle(signal);
-        await narrator.catchUp(signal);
-        const isReachable = report.failures.length === 0;
-        if (isReachable !== wasReachable)
-          this.#tell(
-            `${this.#stamp()}  ${isReachable ? "The exchange answers again." : "The exchange cannot be reached; collecting goes on by itself when it is back."}`,
-          );
-        wasReachable = isReachable;
-        if (cycles++ === 0) this.#tellFirstCycle(report.candles, failures);
-        const isOver =
-          clock.nowMs() >= endMs && (report.missingCandles === 0 || clock.nowMs() >= endMs + GRACE_MS);
-        if (isOver) break;
-        await clock.sleep(Math.max(nextMs + config.mode.intervals.collectMs - clock.nowMs(), 0), signal);
-      }
+      await this.#live({ collectors, narrator, failures });
     } catch (error) {
       if (!signal.aborted) throw error;
+    }
+    try {
+      // Also after Ctrl-C the result is shown.
+      const never = new AbortController().signal;
+      return await Promise.all(collectors.map((collector) => collector.runQualityCheckCycle(never)));
     } finally {
-      await venue.close();
+      await Promise.all(venues.map((venue) => venue.close()));
       await pipeline.close();
     }
   }
 
-  #tellFirstCycle(candles: number, failures: ReadonlyMap<string, number>): void {
+  /** Cycle after cycle until the time is over and what can be repaired is repaired. */
+  async #live({
+    collectors,
+    narrator,
+    failures,
+  }: {
+    collectors: readonly Collector[];
+    narrator: DemoNarrator;
+    failures: ReadonlyMap<string, number>;
+  }): Promise<void> {
+    const { signal } = this.#context;
+    const clock = this.#clock;
+    const endMs = this.#startMs + this.#durationMs * TIME_FACTOR;
+    this.#tell(`${this.#stamp()}  Fetching the week from ${formatMinute(this.#startMs - WEEK_MS)} UTC …`);
+    let wasReachable = true;
+    for (let nextMs = this.#startMs, cycle = 0; !signal.aborted; nextMs += COLLECT_EVERY_MS, cycle++) {
+      const collected = await Promise.all(collectors.map((each) => each.runCollectionCycle(signal)));
+      let missing = collected.reduce((sum, each) => sum + each.missingCandles, 0);
+      if (cycle % CYCLES_A_REPAIR === 0) {
+        const repaired = await Promise.all(collectors.map((each) => each.runBackfillCycle(signal)));
+        missing = repaired.reduce((sum, each) => sum + each.missingCandles, 0);
+        if (cycle === 0) this.#tellFirstCycle(repaired, failures);
+      }
+      await narrator.catchUp(signal);
+      const isReachable = collected.every((each) => each.failures.length === 0);
+      if (isReachable !== wasReachable)
+        this.#tell(
+          `${this.#stamp()}  ${isReachable ? "The exchanges answer again." : "The exchanges cannot be reached; collecting goes on by itself when they are back."}`,
+        );
+      wasReachable = isReachable;
+      const isOver = clock.nowMs() >= endMs && (missing === 0 || clock.nowMs() >= endMs + GRACE_MS);
+      if (isOver) break;
+      await clock.sleep(Math.max(nextMs + COLLECT_EVERY_MS - clock.nowMs(), 0), signal);
+    }
+  }
+
+  #tellFirstCycle(repaired: readonly RepairReport[], failures: ReadonlyMap<string, number>): void {
+    const tasks = repaired.reduce((sum, each) => sum + each.planned, 0);
+    const candles = repaired.reduce((sum, each) => sum + each.candles, 0);
     this.#tell(
-      `${this.#stamp()}  ${formatCount(candles)} candles of the week are stored. Requests that failed on the way and were repeated: ${words(failures)}.`,
+      `${this.#stamp()}  The week became ${formatCount(tasks)} repair tasks; ${formatCount(candles)} candles are stored. Requests that failed on the way and were repeated: ${words(failures)}.`,
     );
     this.#tell(`${this.#stamp()}  Now live: a new candle of each market every second.`);
   }
 
-  async #report(store: Store, exchange: SimulatedExchange, comparison: Comparison): Promise<void> {
+  async #report({
+    store,
+    exchange,
+    comparison,
+    quality,
+  }: {
+    store: Store;
+    exchange: SimulatedExchange;
+    comparison: Comparison;
+    quality: readonly QualityReport[];
+  }): Promise<void> {
     const { stdout, setExitStatus } = this.#context;
     // Also after Ctrl-C the result is shown.
     const signal = new AbortController().signal;
@@ -214,8 +268,12 @@ class Demo {
       const gaps = history.find(
         (each) => each.marketId === state.marketId && each.timeframe === state.timeframe,
       );
+      const checked = quality
+        .flatMap(({ series }) => series)
+        .find((each) => each.market === state.market && each.timeframe === state.timeframe);
       return {
         market: state.market,
+        score: checked?.quality_score ?? null,
         candles: state.coveredCandles,
         coverage: formatPercent(state.coveredCandles + state.voidCandles, state.expectedCandles),
         found: gaps?.found ?? 0,
@@ -225,7 +283,7 @@ class Demo {
       };
     });
     const isComplete =
-      states.length === DEMO_SYMBOLS.length &&
+      states.length === MARKETS &&
       states.every((state) => state.coveredCandles + state.voidCandles === state.expectedCandles);
     const isProven = findings.length === 0 && comparison.differences === 0;
     if (this.#options.json) {
@@ -238,6 +296,7 @@ class Demo {
           REPORT_COLUMNS,
           rows.map((row) => [
             row.market,
+            row.score === null ? "–" : row.score.toFixed(2),
             formatCount(row.candles),
             row.coverage,
             String(row.found),
@@ -248,7 +307,7 @@ class Demo {
         )}\n`,
       );
       stdout(
-        `Coverage is what is stored or proven void. Gaps count stretches of time; ${String(revisions.rows[0]?.[0])} refused rows are in quarantine.\n`,
+        `The score is of the last week; coverage is what is stored or proven void. Gaps count stretches of time; ${String(revisions.rows[0]?.[0])} refused rows are in quarantine.\n`,
       );
       stdout(
         findings.length === 0
@@ -262,7 +321,7 @@ class Demo {
       );
       const tickwell = `${commandLine()} --data-dir ${this.#dataDir}`;
       stdout(
-        `\nLook at it yourself:\n  ${tickwell} gaps\n  ${tickwell} query "SELECT * FROM ohlcv LIMIT 5"\n`,
+        `\nLook at it yourself:\n  ${tickwell} quality\n  ${tickwell} gaps\n  ${tickwell} tasks\n  ${tickwell} query "SELECT * FROM ohlcv LIMIT 5"\n`,
       );
     }
     setExitStatus(isComplete && isProven ? EXIT.done : EXIT.shortfall);
@@ -293,6 +352,7 @@ const EVENT_COLORS = {
 
 const REPORT_COLUMNS = [
   { title: "market" },
+  { title: "score", align: "right" },
   { title: "candles", align: "right" },
   { title: "coverage", align: "right" },
   { title: "gaps found", align: "right" },

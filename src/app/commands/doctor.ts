@@ -9,6 +9,7 @@ import { formatDuration, formatSize } from "../../core/duration.js";
 import { classifyError, describeError } from "../../core/fault.js";
 import { transientBanMemory } from "../../core/net/ban-memory.js";
 import { EXCHANGES } from "../../exchanges/registry.js";
+import { describeCapabilities } from "../../store/capabilities.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
 import { exchangeFor } from "../exchange-for.js";
@@ -66,7 +67,7 @@ async function examine(options: GlobalOptions, context: CommandContext): Promise
     return findings;
   }
   if (settings.instance.storage.url === "embedded") findings.push(...(await checkDataDir(options.dataDir)));
-  findings.push(await checkStore(settings, options, context));
+  findings.push(...(await checkStore(settings, options, context)));
   findings.push(
     ...(await Promise.all(collectorsToAsk(settings).map((config) => checkHost(config, context)))),
   );
@@ -116,24 +117,29 @@ async function checkStore(
   settings: TickwellConfig,
   options: GlobalOptions,
   context: CommandContext,
-): Promise<Finding> {
+): Promise<Finding[]> {
   const { url } = settings.instance.storage;
   const kind = url === "embedded" ? "embedded PostgreSQL" : "PostgreSQL";
   try {
-    const version = await withStore(
+    const capabilities = await withStore(
       context,
       options,
       { url, role: "reader" },
-      async (store) => store.serverVersion,
+      async (store) => store.capabilities,
     );
-    return { check: "database", state: "ok", found: `${kind} ${version} answers` };
+    return [
+      { check: "database", state: "ok", found: `${kind} ${capabilities.serverVersion} answers` },
+      ...describeCapabilities(capabilities).map(({ subject, ...line }) => ({ check: subject, ...line })),
+    ];
   } catch (error) {
-    return {
-      check: "database",
-      state: "failed",
-      found: describeError(error),
-      remedy: "see the message; `storage.url` in tickwell.yml names the database",
-    };
+    return [
+      {
+        check: "database",
+        state: "failed",
+        found: describeError(error),
+        remedy: "see the message; `storage.url` in tickwell.yml names the database",
+      },
+    ];
   }
 }
 

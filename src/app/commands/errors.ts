@@ -48,8 +48,8 @@ interface Report {
 function toText({ sinceMs, errors, alerts }: Report): string {
   const failed =
     errors.length === 0
-      ? `No request has failed since ${formatMinute(sinceMs)} UTC.\n`
-      : `Failed requests since ${formatMinute(sinceMs)} UTC\n${formatErrors(errors)}`;
+      ? `No request has failed since ${formatSecond(sinceMs)} UTC.\n`
+      : `Failed requests since ${formatSecond(sinceMs)} UTC\n${formatErrors(errors)}`;
   const open =
     alerts.length === 0 ? "No alert is open.\n" : `Open alerts\n${formatAlerts(alerts, systemClock.nowMs())}`;
   return `${failed}\n${open}`;
@@ -72,7 +72,7 @@ function formatErrors(errors: readonly ErrorSummary[]): string {
       onOneLine(error.endpoint),
       error.kind,
       formatCount(error.count),
-      formatMinute(Math.floor(error.lastMs / 1_000) * 1_000),
+      formatSecond(error.lastMs),
       onOneLine(error.code ?? "–"),
       onOneLine(formatSymbols(error.symbols)),
       cut(onOneLine(error.lastMessage), MESSAGE_CHARS_MAX),
@@ -92,7 +92,7 @@ function formatAlerts(alerts: readonly OpenAlert[], nowMs: number): string {
     ],
     alerts.map((alert) => [
       alert.severity,
-      formatMinute(Math.floor(alert.raisedMs / 1_000) * 1_000),
+      formatSecond(alert.raisedMs),
       formatDuration(Math.max(nowMs - alert.raisedMs, 0)),
       formatCount(alert.occurrences),
       alert.notifiedMs === undefined ? "not yet" : "yes",
@@ -106,6 +106,10 @@ function formatSymbols(symbols: readonly string[]): string {
   const shown = symbols.slice(0, SYMBOLS_SHOWN).join(", ");
   const others = symbols.length - SYMBOLS_SHOWN;
   return others > 0 ? `${shown} and ${formatCount(others)} more` : shown;
+}
+
+function formatSecond(timeMs: number): string {
+  return formatMinute(Math.floor(timeMs / 1_000) * 1_000);
 }
 
 /** What an exchange sent may hold anything, also what moves a terminal's cursor. */

@@ -1,6 +1,7 @@
 // `tickwell migrate`: brings the store's schema up to date and says what it is.
 import type { Command } from "commander";
 import { maskText } from "../../core/mask-text.js";
+import { describeCapabilities } from "../../store/capabilities.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
 import { loadSettings, withStore } from "../settings.js";
 
@@ -17,14 +18,19 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
           context.signal,
         );
         const migrations = rows.map(([name, appliedAt]) => ({ name, applied_at: appliedAt }));
+        const beyond = describeCapabilities(store.capabilities);
         if (options.json) {
-          context.stdout(`${JSON.stringify({ server_version: store.serverVersion, migrations })}\n`);
+          const capabilities = beyond.map(({ subject, found }) => ({ subject, found }));
+          context.stdout(
+            `${JSON.stringify({ server_version: store.serverVersion, migrations, capabilities })}\n`,
+          );
           return;
         }
         context.stdout(
           `${maskText(store.connectionString)} (PostgreSQL ${store.serverVersion}) is up to date:\n`,
         );
         for (const migration of migrations) context.stdout(`  ${String(migration.name)}\n`);
+        for (const { subject, found } of beyond) context.stdout(`${subject}: ${found}\n`);
       });
     });
 }

@@ -11,6 +11,8 @@ import { EXIT, type CommandContext, type GlobalOptions } from "../command-contex
 import { collectorSchema } from "../config-schema.js";
 import { resolveCollector } from "../config-resolve.js";
 import type { QualityConfig, TickwellConfig } from "../config-types.js";
+import { checkDeeply } from "../deep-quality.js";
+import { formatDeepResults, type DeepResult } from "../quality-report/deep-text.js";
 import { formatQualityMarkdown } from "../quality-report/quality-markdown.js";
 import { formatQualityTable } from "../quality-report/quality-table.js";
 import { loadSettings, withStore } from "../settings.js";
@@ -24,7 +26,14 @@ interface QualityOptions extends GlobalOptions {
   readonly lookback?: string;
   readonly failUnder?: string;
   readonly markdown?: boolean;
+  readonly deep?: boolean;
+  readonly samples?: string;
 }
+
+/** Minutes of each market that a deep check looks at, unless told otherwise: some 100 requests. */
+const SAMPLES = 30;
+/** More would take a venue's rate limit for hours. */
+const SAMPLES_MAX = 10_000;
 
 export function addQualityCommand(program: Command, context: CommandContext): void {
   program
@@ -34,11 +43,17 @@ export function addQualityCommand(program: Command, context: CommandContext): vo
     .option("--lookback <duration>", "how far back to look (default: as the config says, or 24h)")
     .option("--fail-under <score>", "exit with 3 when a score is below it (0 to 100)")
     .option("--markdown", "the report as Markdown")
+    .option(
+      "--deep",
+      "also rebuild some minutes from the exchange's trades, compare, and repair what differs",
+    )
+    .option("--samples <count>", `minutes of each market for --deep (default ${SAMPLES})`)
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<QualityOptions>();
       const failUnder = options.failUnder === undefined ? undefined : readScore(options.failUnder);
       const lookbackMs =
         options.lookback === undefined ? undefined : readDuration("--lookback", options.lookback);
+      const samples = readSamples(options);
       const settings = await loadSettings(options);
       const url = settings.instance.storage.url;
       await withStore(context, options, { url, role: "owner" }, async (store) => {
@@ -47,7 +62,13 @@ export function addQualityCommand(program: Command, context: CommandContext): vo
           options.market === undefined ? {} : { market: options.market },
         );
         const checked = await checkAll(store, settings, { marketId, lookbackMs });
-        print(checked, options, context);
+        const deep =
+          samples === undefined
+            ? undefined
+            : await checkDeeply({ store, settings, marketId, lookbackMs, samples }, context);
+        print(checked, { deep, options, context });
+        const hasLoss = deep?.some(({ report }) => report.counts.our_loss > 0) ?? false;
+        if (hasLoss && failUnder !== undefined) context.setExitStatus(EXIT.shortfall);
         const isBelow = ({ score = 100 }: QualitySummary): boolean => score < (failUnder ?? 0);
         if (checked.some(isBelow)) context.setExitStatus(EXIT.shortfall);
       });
@@ -96,12 +117,29 @@ const DEFAULTS = resolveCollector(
   "defaults",
 ).quality;
 
-function print(checked: readonly QualitySummary[], options: QualityOptions, context: CommandContext): void {
+function print(
+  checked: readonly QualitySummary[],
+  parts: { deep: readonly DeepResult[] | undefined; options: QualityOptions; context: CommandContext },
+): void {
+  const { deep, options, context } = parts;
   const report = qualityReport(checked);
-  if (options.json) context.stdout(`${JSON.stringify(report, undefined, 2)}\n`);
-  else if (checked.length === 0) context.stdout(NOTHING_YET);
+  if (options.json) {
+    context.stdout(`${JSON.stringify(deep === undefined ? report : { ...report, deep }, undefined, 2)}\n`);
+    return;
+  }
+  if (checked.length === 0) context.stdout(NOTHING_YET);
   else if (options.markdown) context.stdout(formatQualityMarkdown(report));
   else context.stdout(formatQualityTable(report));
+  if (deep !== undefined) context.stdout(`\n${formatDeepResults(deep)}`);
+}
+
+/** Undefined without --deep. */
+function readSamples({ deep = false, samples }: QualityOptions): number | undefined {
+  if (samples === undefined) return deep ? SAMPLES : undefined;
+  if (!deep) throw usageError("--samples: says how many minutes --deep looks at; give both");
+  const count = /^\d{1,6}$/.test(samples) ? Number(samples) : 0;
+  if (count >= 1 && count <= SAMPLES_MAX) return count;
+  throw usageError(`--samples: found "${samples}", expected a count from 1 to ${SAMPLES_MAX}`);
 }
 
 function readScore(text: string): number {

@@ -81,6 +81,8 @@ class StartCommand {
     const { log } = this.#context;
     const { instance, collectors } = this.#settings;
     const runtime = await Runtime.open({ store: this.#store, instance, log });
+    const ending = new AbortController();
+    const retention = runtime.runRetention(AbortSignal.any([this.#signal, ending.signal]));
     try {
       const running = collectors.map((config) => this.#runCollector(runtime.collector(config)));
       const errors: unknown[] = [];
@@ -103,6 +105,8 @@ class StartCommand {
       // The one that failed first; what the others say may only be that they were stopped.
       if (errors.length > 0) throw errors[0];
     } finally {
+      ending.abort();
+      await retention;
       await runtime.close();
     }
     if (!this.#options.once) log.info("stopped: everything received is stored");

@@ -12,6 +12,8 @@ import { formatCount, formatPercent, type Column } from "../table.js";
 
 /** A terminal is not a database: the JSON names more of them. */
 const EVIDENCE_MAX = 5;
+/** Of an exchange's error text; it may be a page of HTML. */
+const DETAIL_CHARS_MAX = 80;
 /** What the deductions of a series say already. */
 const SAID_BY_DEDUCTIONS: readonly string[] = ["missing_candles", "price_jumps", "volume_spikes"];
 
@@ -62,7 +64,7 @@ function verdict(series: ReportedSeries): string {
 export function reportSummary(report: QualityReport): string {
   const { series, valid_series, missing_count, check_time } = report;
   const missing = missing_count === 0 ? "nothing is missing" : `${candles(missing_count)} missing`;
-  const when = check_time === null ? "" : ` Checked at ${formatMinute(Date.parse(check_time))} UTC.`;
+  const when = check_time === null ? "" : ` Checked at ${formatMinute(toSecond(check_time))} UTC.`;
   return `${formatCount(valid_series)} of ${formatCount(series.length)} series valid, ${missing}.${when}`;
 }
 
@@ -150,7 +152,7 @@ function evidenceLines(deduction: QualityDeduction): string[] {
 function gapLine(gap: GapEvidence): string {
   const asked = gap.asked === 0 ? "" : `, asked ${gap.asked === 1 ? "once" : `${gap.asked} times`}`;
   const next = gap.next_ask_at === null ? "" : `, again at ${minute(gap.next_ask_at)}`;
-  return `${minute(gap.start)} to ${minute(gap.end)}, ${candles(gap.candles)}: ${reasonWords(gap)}${asked}${next}`;
+  return `${span(gap.start, gap.end)}, ${candles(gap.candles)}: ${reasonWords(gap)}${asked}${next}`;
 }
 
 function reasonWords({ reason, detail }: GapEvidence): string {
@@ -188,6 +190,16 @@ function spikeLine({ open_time, volume, usual_volume }: SpikeEvidence): string {
   return `${minute(open_time)}: volume ${volume}, ${times}the usual ${Number(usual_volume.toPrecision(4))}`;
 }
 
+/** The day is said once where it is one. */
+function span(start: string, end: string): string {
+  const [from, to] = [minute(start), minute(end)];
+  return to.startsWith(from.slice(0, 10)) ? `${from} to ${to.slice(11)}` : `${from} to ${to}`;
+}
+
+function toSecond(time: string): number {
+  return Math.floor(Date.parse(time) / 1_000) * 1_000;
+}
+
 function minute(time: string): string {
   return formatMinute(Date.parse(time));
 }
@@ -196,10 +208,9 @@ function percent(share: number): string {
   return `${Number((share * 100).toPrecision(3))} %`;
 }
 
-/** An exchange's error may be a page of HTML. */
 function oneLine(text: string): string {
   const flat = text.replace(/\s+/g, " ");
-  return flat.length > 120 ? `${flat.slice(0, 119)}…` : flat;
+  return flat.length > DETAIL_CHARS_MAX ? `${flat.slice(0, DETAIL_CHARS_MAX - 1)}…` : flat;
 }
 
 function candles(count: number): string {

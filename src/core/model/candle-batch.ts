@@ -49,6 +49,8 @@ export interface CandleBatch {
   readonly evidence: Exclude<Evidence, "exchange_void">;
   /** Ascending by open time, each once. Every run of neighbours among them becomes coverage. */
   readonly candles: readonly Candle[];
+  /** Bits of {@link CANDLE_FLAGS} by open time, only for candles that have one; undefined when none has. */
+  readonly flags?: ReadonlyMap<number, number> | undefined;
   readonly voids: readonly VoidClaim[];
   readonly missing: readonly MissingRange[];
   readonly rejected: readonly Rejection[];

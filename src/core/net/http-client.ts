@@ -1,5 +1,5 @@
-// HTTP GET over pooled keep-alive connections. In: a URL and limits. Out: status, headers and text, or a TickwellError
-// that names the host and what happened; an answer of any status is an answer, and judged by the caller.
+// HTTP GET and POST over pooled keep-alive connections. In: a URL and limits. Out: status, headers and text, or a
+// TickwellError that names the host and what happened; an answer of any status is an answer, and judged by the caller.
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
@@ -14,6 +14,11 @@ export interface HttpResponse {
   readonly text: string;
 }
 
+/** An answer whose body is no text. */
+export interface HttpBytesResponse extends Omit<HttpResponse, "text"> {
+  readonly bytes: Buffer;
+}
+
 export interface HttpGetOptions {
   /** For the whole exchange: connecting, headers and body. Real time, not the run's clock: a socket knows no other. */
   readonly timeoutMs: number;
@@ -21,6 +26,12 @@ export interface HttpGetOptions {
   readonly signal: AbortSignal;
   /** Most bytes a body may have, before and after decompression. */
   readonly bodyBytesMax?: number;
+}
+
+export interface HttpPostOptions extends HttpGetOptions {
+  readonly body: string;
+  /** `application/json` */
+  readonly contentType: string;
 }
 
 export interface HttpClientOptions {
@@ -52,6 +63,14 @@ const CAUSES: Readonly<Record<string, string>> = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "sent more or less than it announced",
 };
 
+interface Question {
+  readonly url: string;
+  /** JSON unless it says otherwise. */
+  readonly accept?: string;
+  /** Sent by POST; without it the question is a GET. */
+  readonly content?: { readonly body: string; readonly contentType: string };
+}
+
 /** Thrown into an exchange to end it; never leaves this module. */
 const TIMED_OUT = Symbol("timed out");
 
@@ -64,7 +83,7 @@ export class HttpClient {
       connections: connectionsMax,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
-      // The timeout of a get covers all of it; undici's own would only add a second set of messages.
+      // The timeout of a request covers all of it; undici's own would only add a second set of messages.
       headersTimeout: 0,
       bodyTimeout: 0,
     };
@@ -78,16 +97,35 @@ export class HttpClient {
    * @throws TickwellError `network` | `timeout` | `malformed_payload` (body too large, broken compression);
    *   the signal's reason when it is aborted
    */
-  async get(url: string, options: HttpGetOptions): Promise<HttpResponse> {
+  get(url: string, options: HttpGetOptions): Promise<HttpResponse> {
+    return this.#ask({ url }, options);
+  }
+
+  /** Fetches what is no text, such as an archive; otherwise as {@link HttpClient.get}. */
+  getBytes(url: string, options: HttpGetOptions): Promise<HttpBytesResponse> {
+    return this.#ask({ url, accept: "*/*" }, options);
+  }
+
+  /** Sends `body` by POST; otherwise as {@link HttpClient.get}. A failure does not say whether the body has arrived. */
+  post(url: string, { body, contentType, ...options }: HttpPostOptions): Promise<HttpResponse> {
+    return this.#ask({ url, content: { body, contentType } }, options);
+  }
+
+  /** Ends all connections; exchanges under way fail. */
+  async close(): Promise<void> {
+    await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
+  }
+
+  async #ask(question: Question, options: HttpGetOptions): Promise<HttpResponse & HttpBytesResponse> {
     const { timeoutMs, signal, bodyBytesMax = BODY_BYTES_MAX } = options;
     signal.throwIfAborted();
-    const { host } = new URL(url);
+    const { host } = new URL(question.url);
     const end = new AbortController();
     const stopListening = onAbort(signal, (reason) => end.abort(reason));
     const timer = setTimeout(() => end.abort(TIMED_OUT), timeoutMs);
     try {
       // undici heeds the signal of a request only once it has a connection for it, which may take long or never happen.
-      return await untilAborted(this.#exchange(url, { signal: end.signal, bodyBytesMax }), end.signal);
+      return await untilAborted(this.#exchange(question, { signal: end.signal, bodyBytesMax }), end.signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (end.signal.aborted) throw timeoutError(host, timeoutMs);
@@ -98,33 +136,37 @@ export class HttpClient {
     }
   }
 
-  /** Ends all connections; exchanges under way fail. */
-  async close(): Promise<void> {
-    await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
-  }
-
   async #exchange(
-    url: string,
+    { url, content, accept = "application/json" }: Question,
     { signal, bodyBytesMax }: { signal: AbortSignal; bodyBytesMax: number },
-  ): Promise<HttpResponse> {
+  ): Promise<HttpResponse & HttpBytesResponse> {
     const { host, hostname } = new URL(url);
     const { statusCode, headers, body } = await request(url, {
       // A proxy cannot reach this machine's loopback, whether or not NO_PROXY says so.
       dispatcher: isLoopback(hostname) ? this.#direct : this.#proxied,
       signal,
-      // What a cache holds is no answer of the exchange: two of them would be one.
-      headers: { accept: "application/json", "accept-encoding": "gzip", "cache-control": "no-cache" },
+      ...(content ? { method: "POST", body: content.body } : {}),
+      headers: {
+        accept,
+        "accept-encoding": "gzip",
+        // What a cache holds is no answer of the exchange: two of them would be one.
+        "cache-control": "no-cache",
+        ...(content ? { "content-type": content.contentType } : {}),
+      },
     });
     const bytes = await readBody(body, { host, bodyBytesMax });
     const isZipped = String(headers["content-encoding"]).toLowerCase() === "gzip";
-    const text = (isZipped ? await unzipBody(bytes, { host, bodyBytesMax }) : bytes).toString("utf8");
+    const unpacked = isZipped ? await unzipBody(bytes, { host, bodyBytesMax }) : bytes;
     return {
       status: statusCode,
       header(name) {
         const value = headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
       },
-      text,
+      bytes: unpacked,
+      get text() {
+        return unpacked.toString("utf8");
+      },
     };
   }
 }

@@ -1,8 +1,11 @@
-// Binance's rows and lists into records. In: parsed JSON, not believed. Out: candle candidates and markets.
+// Binance's rows and lists into records, spot and USDⓈ-M: they differ in the list of markets only. In: parsed JSON, not
+// believed. Out: candle and trade candidates, and markets.
 import { z } from "zod";
-import { TickwellError } from "../../core/fault.js";
 import type { CandleCandidate } from "../../core/model/candle.js";
 import type { MarketInfo } from "../../core/model/market.js";
+import type { TradeCandidate } from "../../core/model/trade.js";
+import { describeIssue } from "../describe-issue.js";
+import { malformed } from "../malformed.js";
 
 /**
  * A kline row as documented:
@@ -45,12 +48,65 @@ function decodeKline(raw: unknown): CandleCandidate {
   };
 }
 
+/** An aggregated trade, as far as it is known before it becomes a candidate. */
+export interface AggTrade {
+  /** Aggregated trades are numbered without a hole, also where a row is no trade. */
+  readonly id: number | undefined;
+  readonly timeMs: number | undefined;
+  /** Undefined for a row that stands for a duplicate Binance has taken back: it holds an id and no trade. */
+  readonly candidate: TradeCandidate | undefined;
+}
+
+/**
+ * An aggregated trade as documented: id, price, base quantity, first and last fill, time, whether the buyer was the maker
+ * (so that the taker sold), and a field to ignore; USDⓈ-M leaves that out and adds `nq`.
+ * ```json
+ * { "a": 26129, "p": "0.01633102", "q": "4.70443515", "f": 27781, "l": 27781, "T": 1498793709153, "m": true, "M": true }
+ * ```
+ */
+export function decodeAggTrade(raw: unknown): AggTrade {
+  const row: Readonly<Record<string, unknown>> =
+    typeof raw === "object" && raw !== null ? { ...raw } : NO_NAMED_FIELDS;
+  const id = integer(row.a);
+  const timeMs = integer(row.T);
+  if (row.f === -1) return { id, timeMs, candidate: undefined };
+  return {
+    id,
+    timeMs,
+    candidate: {
+      id,
+      firstFillId: integer(row.f),
+      lastFillId: integer(row.l),
+      timeMs,
+      price: typeof row.p === "string" ? row.p : undefined,
+      qty: typeof row.q === "string" ? row.q : undefined,
+      side: typeof row.m === "boolean" ? (row.m ? "sell" : "buy") : undefined,
+      raw,
+    },
+  };
+}
+
+const NO_NAMED_FIELDS: Readonly<Record<string, unknown>> = {};
+
+function integer(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}
+
 const SYMBOL = z.object({
   symbol: z.string().min(1),
   status: z.string(),
   baseAsset: z.string().min(1),
   quoteAsset: z.string().min(1),
 });
+
+const CONTRACT = SYMBOL.extend({
+  contractType: z.string(),
+  marginAsset: z.string().min(1),
+  onboardDate: z.number().int().positive().optional(),
+});
+
+/** TradFi perpetuals are perpetuals on stocks and metals. Dated futures and contracts being delivered are left out. */
+const PERPETUALS: ReadonlySet<string> = new Set(["PERPETUAL", "TRADIFI_PERPETUAL"]);
 
 const RATE_LIMIT = z.object({
   rateLimitType: z.string(),
@@ -73,10 +129,26 @@ export interface ExchangeInfo {
 }
 
 /**
- * Reads `exchangeInfo`. One odd entry among thousands is reported, not fatal: it must not stop the other markets.
+ * Reads the spot market's `exchangeInfo`. One odd entry among thousands is reported, not fatal: it must not stop the
+ * other markets.
  * @throws TickwellError `malformed_payload` when the list is missing, or holds entries and none is readable
  */
 export function decodeExchangeInfo(json: unknown): ExchangeInfo {
+  return readExchangeInfo(json, SYMBOL, spotMarket);
+}
+
+/** Reads the `exchangeInfo` of USDⓈ-M, perpetuals only, as {@link decodeExchangeInfo} reads the spot market's. */
+export function decodeContractInfo(json: unknown): ExchangeInfo {
+  return readExchangeInfo(json, CONTRACT, (entry) =>
+    PERPETUALS.has(entry.contractType) ? perpetual(entry) : undefined,
+  );
+}
+
+function readExchangeInfo<Entry>(
+  json: unknown,
+  schema: z.ZodType<Entry>,
+  marketOf: (entry: Entry) => MarketInfo | undefined,
+): ExchangeInfo {
   const info = EXCHANGE_INFO.safeParse(json);
   if (!info.success) {
     const issue = describeIssue(info.error, "$");
@@ -84,12 +156,18 @@ export function decodeExchangeInfo(json: unknown): ExchangeInfo {
   }
   const markets: MarketInfo[] = [];
   const unreadable: string[] = [];
+  let readable = 0;
   info.data.symbols.forEach((entry, index) => {
-    const parsed = SYMBOL.safeParse(entry);
-    if (parsed.success) markets.push(marketOf(parsed.data));
-    else unreadable.push(describeIssue(parsed.error, `$.symbols[${index}]`).text);
+    const parsed = schema.safeParse(entry);
+    if (!parsed.success) {
+      unreadable.push(describeIssue(parsed.error, `$.symbols[${index}]`).text);
+      return;
+    }
+    readable++;
+    const market = marketOf(parsed.data);
+    if (market) markets.push(market);
   });
-  if (markets.length === 0 && unreadable[0] !== undefined) {
+  if (readable === 0 && unreadable[0] !== undefined) {
     throw malformed("$.symbols", `no entry is readable; the first: ${unreadable[0]}`);
   }
   return { markets, unreadable, weightLimit: weightLimitOf(info.data.rateLimits) };
@@ -103,7 +181,7 @@ export function decodeServerTime(json: unknown): number {
   throw malformed("$.serverTime", "$.serverTime is not a time in whole milliseconds");
 }
 
-function marketOf(entry: z.infer<typeof SYMBOL>): MarketInfo {
+function spotMarket(entry: z.infer<typeof SYMBOL>): MarketInfo {
   return {
     // Never split from the native symbol: assets may be of any length and script.
     symbol: `${entry.baseAsset}/${entry.quoteAsset}`,
@@ -116,6 +194,20 @@ function marketOf(entry: z.infer<typeof SYMBOL>): MarketInfo {
   };
 }
 
+function perpetual(entry: z.infer<typeof CONTRACT>): MarketInfo {
+  return {
+    // The base may hold a multiplier: 1000SHIB. Quantities are in base units, so there is no contract size.
+    symbol: `${entry.baseAsset}/${entry.quoteAsset}:${entry.marginAsset}`,
+    nativeSymbol: entry.symbol,
+    baseAsset: entry.baseAsset,
+    quoteAsset: entry.quoteAsset,
+    marketType: "swap",
+    // A delisted contract keeps giving flat candles: its status is the only sign.
+    isActive: entry.status === "TRADING",
+    listedMs: entry.onboardDate,
+  };
+}
+
 function weightLimitOf(rateLimits: readonly unknown[]): number | undefined {
   for (const entry of rateLimits) {
     const parsed = RATE_LIMIT.safeParse(entry);
@@ -124,18 +216,4 @@ function weightLimitOf(rateLimits: readonly unknown[]): number | undefined {
     if (rateLimitType === "REQUEST_WEIGHT" && interval === "MINUTE" && intervalNum === 1) return limit;
   }
   return undefined;
-}
-
-function describeIssue(error: z.ZodError, root: string): { path: string; text: string } {
-  const issue = error.issues[0];
-  const path = (issue?.path ?? []).reduce<string>(
-    (text, key) => (typeof key === "number" ? `${text}[${key}]` : `${text}.${String(key)}`),
-    root,
-  );
-  return { path, text: `${path}: ${issue?.message ?? "unreadable"}` };
-}
-
-/** The client that holds the text adds which request it was, and a sample where there is none. */
-export function malformed(path: string, text: string, sample = ""): TickwellError {
-  return new TickwellError({ kind: "malformed_payload", path, sample }, text);
 }

@@ -1,14 +1,17 @@
 // From Binance's refusals to faults. In: an answer whose status is not 2xx. Out: a TickwellError. The only place that
 // reads Binance's status and error codes.
 import { TickwellError, type Fault } from "../../core/fault.js";
-import { formatTime } from "../../core/time.js";
 import type { HttpResponse } from "../../core/net/http-client.js";
+import { formatTime } from "../../core/time.js";
+import { quotable, readRetryAfter } from "../refusal-text.js";
 
 export interface RefusedRequest {
+  /** ccxt's id of the venue that refused. */
+  readonly exchange: string;
   readonly host: string;
   readonly endpoint: string;
   /** What was asked about; undefined where the endpoint is not about one market. */
-  readonly nativeSymbol: string | undefined;
+  readonly nativeSymbol?: string | undefined;
   /** Our clock when the answer arrived. */
   readonly receivedMs: number;
 }
@@ -28,6 +31,7 @@ const CLASS_BY_CODE: Readonly<Record<string, CodeClass>> = {
   "-1016": "maintenance", // shutting down
   "-1021": "bad_request", // timestamp outside the window: signed requests only
   "-1022": "auth",
+  "-1023": "bad_request", // USDⓈ-M: start after end
   "-1034": "rate_limit", // too many connections
   "-1100": "bad_request", // illegal characters: also a symbol in a form Binance does not know
   "-1101": "bad_request",
@@ -47,6 +51,7 @@ const CLASS_BY_CODE: Readonly<Record<string, CodeClass>> = {
   "-1220": "bad_symbol", // not in the status asked for
   "-2014": "auth",
   "-2015": "auth",
+  "-4166": "bad_request", // USDⓈ-M: trades older than it keeps; the archive has them
 };
 
 /** The open mirror for market data, which is not bound to a place. */
@@ -57,13 +62,12 @@ const BAN_MS_MIN = 2 * 60_000;
 const BAN_MS_MAX = 3 * 86_400_000;
 /** How long Binance's own backend waits before it says −1007. */
 const BACKEND_TIMEOUT_MS = 10_000;
-const TEXT_CHARS_MAX = 200;
 
 /** The error of an answer that refuses a request. */
 export function refusalError(response: HttpResponse, request: RefusedRequest): TickwellError {
   const { code, text } = readBody(response.text);
   const fault = faultOf(response, { code, text, receivedMs: request.receivedMs });
-  const subject = ["binance", request.endpoint, request.nativeSymbol].filter(Boolean).join(" ");
+  const subject = [request.exchange, request.endpoint, request.nativeSymbol].filter(Boolean).join(" ");
   const found = `HTTP ${response.status}${code === undefined ? "" : `, code ${code}`}${text ? `, "${text}"` : ""}`;
   const remedy = remedyOf(fault, request);
   return new TickwellError(fault, `${subject}: ${found}${remedy ? `; ${remedy}` : ""}`);
@@ -74,7 +78,7 @@ function faultOf(
   { code, text, receivedMs }: { code: string | undefined; text: string; receivedMs: number },
 ): Fault {
   const { status } = response;
-  const retryAfterMs = readRetryAfter(response.header("retry-after"), receivedMs);
+  const retryAfterMs = readRetryAfter(response.header("retry-after"), { receivedMs, maxMs: BAN_MS_MAX });
   const bannedUntilMs = readBanEnd(text);
   // The text of a ban outranks the status: it is the one thing that must not be overlooked.
   if (status === 418 || bannedUntilMs !== undefined) {
@@ -123,10 +127,13 @@ function faultOfStatus(
   return { kind: "bad_request", code: codeOrStatus };
 }
 
-function remedyOf(fault: Fault, { host, nativeSymbol }: RefusedRequest): string | undefined {
+function remedyOf(fault: Fault, { exchange, host, nativeSymbol }: RefusedRequest): string | undefined {
   switch (fault.kind) {
     case "geo_blocked":
-      return `${host} does not serve this place; set exchange.rest_url to ${OPEN_MIRROR}`;
+      // Spot has a mirror that is open to all; the futures have none.
+      return exchange === "binance"
+        ? `${host} does not serve this place; set exchange.rest_url to ${OPEN_MIRROR}`
+        : `${host} does not serve this place`;
     case "ip_ban":
       return `this IP is banned until ${formatTime(fault.untilMs)}, nothing is asked before; lower rate_limit`;
     case "rate_limit": {
@@ -158,25 +165,12 @@ function readBody(body: string): { code: string | undefined; text: string } {
       const { code } = json;
       const message = "msg" in json && typeof json.msg === "string" ? json.msg : "";
       if (typeof code === "number" || typeof code === "string")
-        return { code: String(code), text: cut(message) };
+        return { code: String(code), text: quotable(message) };
     }
   } catch {
     // HTML of a firewall or a gateway: its words are all there is.
   }
-  return { code: undefined, text: cut(body.replace(/<[^>]*>/g, " ")) };
-}
-
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > TEXT_CHARS_MAX ? `${line.slice(0, TEXT_CHARS_MAX)}…` : line;
-}
-
-/** Seconds by Binance's documentation; a date is the other form HTTP allows, and what a gateway may send. */
-function readRetryAfter(header: string | undefined, receivedMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  const isSeconds = /^\d+(\.\d+)?$/.test(header);
-  const afterMs = isSeconds ? Math.ceil(Number(header) * 1_000) : Date.parse(header) - receivedMs;
-  return Number.isNaN(afterMs) ? undefined : Math.min(Math.max(afterMs, 0), BAN_MS_MAX);
+  return { code: undefined, text: quotable(body) };
 }
 
 /** "Way too much request weight used; IP banned until 1732300000000." */

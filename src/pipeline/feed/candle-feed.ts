@@ -1,14 +1,28 @@
 // Fetches ranges of candles from a venue and hands each page, checked, to the stage. Windows of one page each are asked
 // for side by side; a stretch where the venue has nothing (before a listing, a long outage) is jumped over.
+//
+// One window, from the question to the stage:
+// 1. Ask. What cannot be had is put on record; see #recordFailure.
+// 2. Wait for the window before to hand its last candles on, and read the page: what is remarkable is measured by them.
+// 3. With `retry`, ask again for a page with refused rows, and go on with the cleanest answer.
+// 4. Claims of a void that the answer alone does not carry are put to a second, wider question; see void-witness.ts.
+// 5. Hand the batch to the stage. With `halt`, end here if a row was refused.
 import { classifyError, describeError, TickwellError, type Fault } from "../../core/fault.js";
-import type { CandleBatch } from "../../core/model/candle-batch.js";
+import type { CandleBatch, Rejection } from "../../core/model/candle-batch.js";
 import type { TimeRange } from "../../core/range.js";
 import type { CandlePage, Exchange } from "../../exchanges/exchange.js";
 import type { OpenGap, StoredMarket } from "../../store/store.js";
+import { formatMarketName } from "../../core/model/market.js";
+import { formatTime } from "../../core/time.js";
 import { timeframeMs, type Timeframe } from "../../core/timeframe.js";
+import type { SeriesKey } from "../../store/store.js";
+import { CONTEXT_CANDLES, type Neighbour } from "../gate/candle-flags.js";
+import { DEFAULT_VALIDATION, type Validation } from "../gate/validation.js";
 import type { Stage } from "../stage/stage.js";
-import { readPage } from "./candle-page.js";
+import { nextAskMs, readPage, soundCandles, type PageContext } from "./candle-page.js";
 import type { ExchangeClock } from "./exchange-clock.js";
+import { isCleaner, pageDoubts } from "./page-doubts.js";
+import { claimsInDoubt, hearWitness, widerQuestion, withBelieved, witnessesIn } from "./void-witness.js";
 
 export interface CandleFeedOptions {
   readonly exchange: Exchange;
@@ -20,6 +34,12 @@ export interface CandleFeedOptions {
   /** Rows a page; the venue's maximum when undefined. */
   readonly pageRowsMax?: number | undefined;
   readonly voidConfirmAfterMs: number;
+  /**
+   * The last `count` sound candles stored before `beforeMs`, ascending: what is usual is measured by them, and an exchange
+   * that denies them is not believed. Without it, ranges are judged by their own candles alone.
+   */
+  readonly recentCandles?:
+    ((key: SeriesKey, beforeMs: number, count: number) => Promise<readonly Neighbour[]>) | undefined;
 }
 
 export interface FeedRequest {
@@ -29,6 +49,8 @@ export interface FeedRequest {
   readonly openGaps: readonly OpenGap[];
   /** The latest open time at which the exchange is known to have a candle; -Infinity if none is. */
   readonly latestSeenMs: number;
+  /** {@link DEFAULT_VALIDATION} when undefined. */
+  readonly validation?: Validation | undefined;
 }
 
 /** What became of a range. */
@@ -44,6 +66,14 @@ export interface FeedOutcome {
 const BAD_ANSWER_PAUSE_MS = 60_000;
 /** So many windows in a row that cannot be had are no longer single bad windows. */
 const BAD_ANSWERS_IN_A_ROW_MAX = 5;
+/** With `retry`: what three answers in a second tell alike, a fourth will too; the next cycle asks again anyway. */
+const ASK_AGAIN_AT_ONCE_MAX = 2;
+/**
+ * Questions for each page's worth of a range. An answer may be short (a row sent twice, a hole at its end) and the rest is
+ * asked for: two or three questions. 20 leaves room for a venue whose pages are a twentieth of what it promises; beyond
+ * that it is making no headway.
+ */
+const QUESTIONS_PER_PAGE_MAX = 20;
 
 function askAgainMs(fault: Fault, nowMs: number): number {
   switch (fault.kind) {
@@ -70,7 +100,8 @@ export class CandleFeed {
    * Fetches a range. Returns when every page has been handed to the stage, not when it is committed.
    * @param onPage after each page, with its batch: for progress
    * @throws the error of a window when asking for more makes no sense (network down, banned, unknown symbol); what was
-   *   fetched before stays. A window that alone is bad is recorded and left out.
+   *   fetched before stays. A window that alone is bad is recorded and left out. `validation` when a row was refused and
+   *   the request says `halt`; `malformed_payload` when the answers make no headway.
    */
   async fetchRange(
     request: FeedRequest,
@@ -97,17 +128,26 @@ export class CandleFeed {
   }
 }
 
+/** The last candles before a window, handed from one to the next. */
+interface Turn {
+  recent: Promise<readonly Neighbour[]> | undefined;
+}
+
 /** One call of `fetchRange`: a cursor that several workers move. */
 class FeedRun {
   readonly #options: CandleFeedOptions;
   readonly #request: FeedRequest;
+  readonly #validation: Validation;
   readonly #signal: AbortSignal;
   readonly #onPage: (batch: CandleBatch, page: CandlePage) => void;
   readonly #failures: { range: TimeRange; error: unknown }[] = [];
+  readonly #questionsMax: number;
   #cursorMs: number;
   #latestSeenMs: number;
+  #recent: Turn["recent"];
   #isStretchEmpty = false;
   #badAnswersInARow = 0;
+  #questions = 0;
   #pages = 0;
   #candles = 0;
   #rejected = 0;
@@ -120,17 +160,23 @@ class FeedRun {
   ) {
     this.#options = options;
     this.#request = request;
+    this.#validation = request.validation ?? DEFAULT_VALIDATION;
     this.#signal = signal;
     this.#onPage = onPage;
     this.#cursorMs = request.range.startMs;
     this.#latestSeenMs = request.latestSeenMs;
+    const rangeMs = request.range.endMs - request.range.startMs;
+    this.#questionsMax = QUESTIONS_PER_PAGE_MAX * (1 + Math.ceil(rangeMs / this.#windowMs()));
   }
 
   async run(): Promise<FeedOutcome> {
     const { endMs } = this.#request.range;
     while (this.#cursorMs < endMs) {
       // With the whole rest asked for, the venue answers from the first candle it has: one request crosses any void.
-      this.#cursorMs = await this.#fetchWindow({ startMs: this.#cursorMs, endMs });
+      const turn: Turn = { recent: this.#recent };
+      this.#cursorMs = await this.#fetchWindow({ startMs: this.#cursorMs, endMs }, turn);
+      if (this.#cursorMs >= endMs) break;
+      this.#recent = turn.recent ?? this.#loadRecent();
       this.#isStretchEmpty = false;
       const stop = new AbortController();
       const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(stop));
@@ -147,16 +193,20 @@ class FeedRun {
   }
 
   async #work(stop: AbortController): Promise<void> {
-    const windowMs = this.#pageRows() * timeframeMs(this.#request.timeframe);
     const { endMs } = this.#request.range;
     try {
       while (this.#cursorMs < endMs && !this.#isStretchEmpty && !stop.signal.aborted) {
         let startMs = this.#cursorMs;
-        const windowEndMs = Math.min(startMs + windowMs, endMs);
+        const windowEndMs = Math.min(startMs + this.#windowMs(), endMs);
         this.#cursorMs = windowEndMs;
-        // A row sent twice can push another one over the page's limit: the answer then ends before the window does.
-        while (startMs < windowEndMs && !stop.signal.aborted)
-          startMs = await this.#fetchWindow({ startMs, endMs: windowEndMs });
+        const { turn, pass } = this.#takeTurn();
+        try {
+          // A row sent twice can push another one over the page's limit: the answer then ends before the window does.
+          while (startMs < windowEndMs && !stop.signal.aborted)
+            startMs = await this.#fetchWindow({ startMs, endMs: windowEndMs }, turn);
+        } finally {
+          pass();
+        }
       }
     } catch (error) {
       stop.abort();
@@ -164,22 +214,32 @@ class FeedRun {
     }
   }
 
+  /** Windows are asked for side by side and read in order: each waits for the last candles of the one before. */
+  #takeTurn(): { turn: Turn; pass: () => void } {
+    const turn: Turn = { recent: this.#recent };
+    let handOver: (recent: readonly Neighbour[] | Promise<readonly Neighbour[]>) => void = () => undefined;
+    this.#recent = new Promise((resolve) => (handOver = resolve));
+    // Who waits for it hears of its failure; perhaps nobody does.
+    this.#recent.catch(() => undefined);
+    return { turn, pass: () => handOver(turn.recent ?? []) };
+  }
+
+  #loadRecent(): Promise<readonly Neighbour[]> {
+    const { recentCandles } = this.#options;
+    const { market, timeframe, range } = this.#request;
+    if (!recentCandles) return Promise.resolve([]);
+    const recent = recentCandles({ marketId: market.id, timeframe }, range.startMs, CONTEXT_CANDLES);
+    recent.catch(() => undefined);
+    return recent;
+  }
+
   /** @returns up to where the answer speaks */
-  async #fetchWindow(range: TimeRange): Promise<number> {
-    const { exchange, exchangeClock, voidConfirmAfterMs } = this.#options;
-    const { market, timeframe, openGaps } = this.#request;
+  async #fetchWindow(range: TimeRange, turn: Turn): Promise<number> {
+    const { exchange, exchangeClock } = this.#options;
+    if (++this.#questions > this.#questionsMax) return this.#recordFailure(range, this.#noHeadway());
     let page: CandlePage;
     try {
-      page = await exchange.fetchCandles(
-        {
-          nativeSymbol: market.nativeSymbol,
-          timeframe,
-          fromMs: range.startMs,
-          toMs: range.endMs,
-          limit: this.#pageRows(),
-        },
-        this.#signal,
-      );
+      page = await this.#ask(range);
     } catch (error) {
       return this.#recordFailure(range, error);
     }
@@ -191,24 +251,155 @@ class FeedRun {
       );
     }
     if (page.candidates.length === 0) this.#isStretchEmpty = true;
-    const batch = readPage(page, {
+    // An empty answer has nothing to be measured; only what was handed on is of use beside it.
+    if (page.candidates.length > 0) turn.recent ??= this.#loadRecent();
+    const recent = (await turn.recent) ?? [];
+    const first: Answer = { page, batch: readPage(page, this.#contextOf(range, recent)) };
+    const clean = await this.#askUntilClean(range, recent, first);
+    const answer = await this.#confirmVoids(range, recent, clean);
+    const { batch } = answer;
+    const sound = soundCandles(batch);
+    this.#latestSeenMs = Math.max(this.#latestSeenMs, sound.at(-1)?.openTimeMs ?? -Infinity);
+    if (sound.length > 0) turn.recent = Promise.resolve(lastOf(recent, sound));
+    this.#pages++;
+    this.#candles += batch.candles.length;
+    this.#rejected += batch.rejected.length;
+    await this.#handOn(batch);
+    this.#onPage(batch, answer.page);
+    if (this.#validation.onFailure === "halt") this.#haltOn(pageDoubts(batch, exchangeClock.nowMs()));
+    return answer.page.provenToMs;
+  }
+
+  #ask(range: TimeRange): Promise<CandlePage> {
+    const { market, timeframe } = this.#request;
+    return this.#options.exchange.fetchCandles(
+      {
+        nativeSymbol: market.nativeSymbol,
+        timeframe,
+        fromMs: range.startMs,
+        toMs: range.endMs,
+        limit: this.#pageRows(),
+      },
+      this.#signal,
+    );
+  }
+
+  #contextOf(asked: TimeRange, recent: readonly Neighbour[]): PageContext {
+    const { exchangeClock, voidConfirmAfterMs } = this.#options;
+    const { market, timeframe, openGaps } = this.#request;
+    return {
       marketId: market.id,
       timeframe,
-      asked: range,
+      asked,
       exchangeNowMs: exchangeClock.nowMs(),
       nowMs: exchangeClock.nowMs(),
       openGaps,
       latestSeenMs: this.#latestSeenMs,
       isActive: market.isActive,
       voidConfirmAfterMs,
+      validation: this.#validation,
+      recent,
+    };
+  }
+
+  /** With `retry`: the cleanest of up to three answers, with the refused rows of all of them. */
+  async #askUntilClean(range: TimeRange, recent: readonly Neighbour[], first: Answer): Promise<Answer> {
+    if (this.#validation.onFailure !== "retry") return first;
+    let best = first;
+    const rejected = [...first.batch.rejected];
+    for (let again = 1; again <= ASK_AGAIN_AT_ONCE_MAX; again++) {
+      if (pageDoubts(best.batch, this.#options.exchangeClock.nowMs()).length === 0) break;
+      const page = await this.#askBeside(range);
+      if (page === undefined || page.provenToMs <= range.startMs) break;
+      const batch = readPage(page, this.#contextOf(range, recent));
+      rejected.push(...batch.rejected);
+      if (isCleaner(batch, best.batch)) best = { page, batch };
+    }
+    return { page: best.page, batch: { ...best.batch, rejected } };
+  }
+
+  /** Claims that the answer alone does not carry are believed only as far as a wider question says the same. */
+  async #confirmVoids(range: TimeRange, recent: readonly Neighbour[], answer: Answer): Promise<Answer> {
+    const { exchangeClock } = this.#options;
+    const { timeframe } = this.#request;
+    const claims = claimsInDoubt(answer.batch, this.#pageRows());
+    if (claims.length === 0) return answer;
+    const limit = this.#pageRows();
+    const exchangeNowMs = exchangeClock.nowMs();
+    const question = widerQuestion(claims, { timeframe, exchangeNowMs, pageRows: limit });
+    const known = await this.#knownAround(question, claims, [...recent, ...soundCandles(answer.batch)]);
+    // Nothing is known that the exchange could deny: there is no better question than the first.
+    if (known.size === 0) return answer;
+    const context = this.#contextOf(range, recent);
+    const page = await this.#askBeside(question);
+    const heard = page && hearWitness(page, { claims, known, question, limit, timeframe });
+    if (page && heard?.contradicts === true && page.provenToMs > range.startMs) {
+      const better = { ...page, provenToMs: Math.min(page.provenToMs, range.endMs) };
+      // What this answer does not hold has been absent once, whatever was said before.
+      const batch = readPage(better, { ...context, openGaps: [] });
+      return { page: better, batch: { ...batch, rejected: [...answer.batch.rejected, ...batch.rejected] } };
+    }
+    const batch = withBelieved(answer.batch, claims, {
+      believed: heard?.believed ?? [],
+      request: page?.request ?? answer.page.request,
+      nextAskMs: (claim) => nextAskMs(claim, context),
     });
-    this.#latestSeenMs = Math.max(this.#latestSeenMs, batch.candles.at(-1)?.openTimeMs ?? -Infinity);
-    this.#pages++;
-    this.#candles += batch.candles.length;
-    this.#rejected += batch.rejected.length;
-    await this.#handOn(batch);
-    this.#onPage(batch, page);
-    return page.provenToMs;
+    return { page: answer.page, batch };
+  }
+
+  /** Open times around the claims at which the exchange is known to have candles. */
+  async #knownAround(
+    question: TimeRange,
+    claims: readonly TimeRange[],
+    seen: readonly Neighbour[],
+  ): Promise<Set<number>> {
+    const { recentCandles } = this.#options;
+    const { market, timeframe } = this.#request;
+    const key = { marketId: market.id, timeframe };
+    const firstMs = Math.min(...claims.map(({ startMs }) => startMs));
+    const count = witnessesIn(this.#pageRows());
+    const stored = recentCandles
+      ? [...(await recentCandles(key, firstMs, count)), ...(await recentCandles(key, question.endMs, count))]
+      : [];
+    const known = [...seen, ...stored].map(({ openTimeMs }) => openTimeMs);
+    const isClaimed = (timeMs: number): boolean =>
+      claims.some(({ startMs, endMs }) => timeMs >= startMs && timeMs < endMs);
+    return new Set(
+      [...known, this.#latestSeenMs].filter(
+        (timeMs) => timeMs >= question.startMs && timeMs < question.endMs && !isClaimed(timeMs),
+      ),
+    );
+  }
+
+  /** A question beside the plan: without an answer, one goes on with what one has. The next window meets the error. */
+  async #askBeside(range: TimeRange): Promise<CandlePage | undefined> {
+    try {
+      return await this.#ask(range);
+    } catch {
+      this.#signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  #haltOn(doubts: readonly Rejection[]): void {
+    const [first] = doubts;
+    if (!first) return;
+    const { market, timeframe } = this.#request;
+    const at =
+      first.openTimeMs === undefined ? "without a readable time" : `of ${showTime(first.openTimeMs)}`;
+    const others = doubts.length > 1 ? `, and ${doubts.length - 1} more` : "";
+    throw new TickwellError(
+      { kind: "validation" },
+      `${formatMarketName(market)} ${timeframe}: the candle ${at} breaks ${first.rule}: ${first.detail}${others}; stopped because validation.on_failure is halt. The rows are kept in the table quarantine; look at them, then start again, or set on_failure to skip_and_log`,
+    );
+  }
+
+  #noHeadway(): TickwellError {
+    const { market, timeframe, range } = this.#request;
+    return new TickwellError(
+      { kind: "malformed_payload", path: "$", sample: "" },
+      `${formatMarketName(market)} ${timeframe}: ${this.#questionsMax} questions were not enough for ${(range.endMs - range.startMs) / timeframeMs(timeframe)} candles, with ${this.#pageRows()} rows a page; the exchange answers with ever the same or next to nothing; try again later`,
+    );
   }
 
   /**
@@ -222,8 +413,11 @@ class FeedRun {
     const { market, timeframe, range: whole } = this.#request;
     const fault = classifyError(error);
     const isBadAnswer = fault.kind === "malformed_payload" || fault.kind === "exchange";
-    const isWindowAlone = isBadAnswer && ++this.#badAnswersInARow < BAD_ANSWERS_IN_A_ROW_MAX;
-    const windowEndMs = Math.min(range.startMs + this.#pageRows() * timeframeMs(timeframe), range.endMs);
+    const isWindowAlone =
+      isBadAnswer &&
+      ++this.#badAnswersInARow < BAD_ANSWERS_IN_A_ROW_MAX &&
+      this.#questions <= this.#questionsMax;
+    const windowEndMs = Math.min(range.startMs + this.#windowMs(), range.endMs);
     const failed = { startMs: range.startMs, endMs: isWindowAlone ? windowEndMs : whole.endMs };
     const nowMs = exchangeClock.nowMs();
     await this.#handOn({
@@ -253,8 +447,30 @@ class FeedRun {
     await this.#options.stage.append(batch, this.#signal);
   }
 
+  #windowMs(): number {
+    return this.#pageRows() * timeframeMs(this.#request.timeframe);
+  }
+
   #pageRows(): number {
     const { pageRowsMax, exchange } = this.#options;
     return Math.min(pageRowsMax ?? exchange.traits.candlePageRowsMax, exchange.traits.candlePageRowsMax);
   }
+}
+
+/** An answer and what was read from it. */
+interface Answer {
+  readonly page: CandlePage;
+  readonly batch: CandleBatch;
+}
+
+/** As many of the last candles as the next page is judged by. */
+function lastOf(recent: readonly Neighbour[], page: readonly Neighbour[]): Neighbour[] {
+  const firstMs = page[0]?.openTimeMs ?? Infinity;
+  const earlier = recent.filter(({ openTimeMs }) => openTimeMs < firstMs);
+  return [...earlier, ...page].slice(-CONTEXT_CANDLES);
+}
+
+/** A broken server may send times no calendar knows. */
+function showTime(timeMs: number): string {
+  return timeMs <= 8.64e15 ? formatTime(timeMs) : String(timeMs);
 }

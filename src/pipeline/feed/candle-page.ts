@@ -7,13 +7,17 @@
 //      simply not have it yet;
 //    - it was absent for the first time, or again sooner than the delay: reason `absent`, asked once more.
 // 3. Absent twice, with the delay in between, is void; both questions are its proof.
+// 4. What is stored and remarkable is flagged.
 import type { CandleBatch, MissingRange, VoidClaim } from "../../core/model/candle-batch.js";
 import { floorToTimeframe, timeframeMs } from "../../core/timeframe.js";
 import { intersectRanges, subtractRanges, type TimeRange } from "../../core/range.js";
 import type { CandlePage } from "../../exchanges/exchange.js";
 import { runsOf } from "../../store/coverage-ledger.js";
 import type { OpenGap, SeriesKey } from "../../store/store.js";
+import { CANDLE_FLAGS } from "../../core/model/candle-flags.js";
+import { flagCandles, type Neighbour } from "../gate/candle-flags.js";
 import { checkCandles, type GateResult } from "../gate/candle-gate.js";
+import type { Validation } from "../gate/validation.js";
 
 export interface PageContext extends SeriesKey {
   /** What was asked for. */
@@ -30,6 +34,10 @@ export interface PageContext extends SeriesKey {
   readonly isActive: boolean;
   /** How long after the first answer an absent candle is asked for again, ms. */
   readonly voidConfirmAfterMs: number;
+  /** Nothing is flagged when undefined. */
+  readonly validation?: Validation | undefined;
+  /** The candles known before the page, ascending: what is usual is measured by them. */
+  readonly recent?: readonly Neighbour[] | undefined;
 }
 
 /** The longest pause before a lasting gap is asked for again. */
@@ -37,7 +45,11 @@ const ASK_AGAIN_MAX_MS = 3_600_000;
 
 /** Checks one page and states what follows from it. */
 export function readPage(page: CandlePage, context: PageContext): CandleBatch {
-  const gated = checkCandles(page.candidates, context);
+  const gated = checkCandles(page.candidates, {
+    timeframe: context.timeframe,
+    exchangeNowMs: context.exchangeNowMs,
+    keepsBroken: context.validation?.onFailure === "store_and_flag",
+  });
   const proven = { startMs: context.asked.startMs, endMs: Math.min(page.provenToMs, context.asked.endMs) };
   const covered = runsOf(
     gated.candles.map((candle) => candle.openTimeMs),
@@ -57,6 +69,7 @@ export function readPage(page: CandlePage, context: PageContext): CandleBatch {
     source: "rest",
     evidence: "rest_page",
     candles: gated.candles,
+    flags: flagsOf(gated, context),
     voids: judged.filter((verdict) => "proof" in verdict),
     missing: [
       ...judged.filter((verdict) => "reason" in verdict),
@@ -70,6 +83,24 @@ export function readPage(page: CandlePage, context: PageContext): CandleBatch {
     rejected: gated.rejected,
     receivedMs: context.nowMs,
   };
+}
+
+/** The candles whose own figures are possible: by others nothing is measured. */
+export function soundCandles({
+  candles,
+  flags,
+}: Pick<CandleBatch, "candles" | "flags">): CandleBatch["candles"] {
+  if (flags === undefined) return candles;
+  return candles.filter(({ openTimeMs }) => ((flags.get(openTimeMs) ?? 0) & CANDLE_FLAGS.rule_broken) === 0);
+}
+
+function flagsOf(gated: GateResult, context: PageContext): ReadonlyMap<number, number> | undefined {
+  const { validation, timeframe, recent: before = [] } = context;
+  if (validation === undefined) return undefined;
+  const sound = gated.candles.filter(({ openTimeMs }) => !gated.broken.has(openTimeMs));
+  const flags = flagCandles(sound, { ...validation, timeframe, before });
+  for (const openTimeMs of gated.broken) flags.set(openTimeMs, CANDLE_FLAGS.rule_broken);
+  return flags.size > 0 ? flags : undefined;
 }
 
 /** Where a refused row may have been the candle that is absent; everywhere, when its time cannot be read or believed. */
@@ -92,7 +123,8 @@ const SUSPENDED_DOUBT_MS = 86_400_000;
 /** Up to where an absence may be believed at all: what is not over, or has nothing after it yet, may still come. */
 function believableEnd(gated: GateResult, context: PageContext): number {
   const closedEndMs = floorToTimeframe(context.exchangeNowMs, context.timeframe);
-  const lastOfPageMs = gated.candles.at(-1)?.openTimeMs ?? -Infinity;
+  const lastSound = gated.candles.findLast(({ openTimeMs }) => !gated.broken.has(openTimeMs));
+  const lastOfPageMs = lastSound?.openTimeMs ?? -Infinity;
   // A suspended market may never have a later candle; one that is only down for maintenance has its own by then.
   const silentMs = context.isActive ? -Infinity : closedEndMs - SUSPENDED_DOUBT_MS;
   return Math.min(Math.max(context.latestSeenMs, lastOfPageMs, silentMs), closedEndMs);
@@ -137,7 +169,7 @@ function overlaps(a: TimeRange, b: TimeRange): boolean {
 }
 
 /** The first repeat comes after the configured delay, later ones ever more seldom. */
-function nextAskMs(range: TimeRange, context: PageContext): number {
+export function nextAskMs(range: TimeRange, context: PageContext): number {
   const askedBefore = Math.max(
     0,
     ...context.openGaps.filter((gap) => overlaps(gap, range)).map((gap) => gap.asked),

@@ -1,5 +1,6 @@
 // The gate for candles: one pass over a page, each field read once. What is impossible is refused with a named rule and
-// kept; nothing is corrected, nothing dropped.
+// kept; nothing is corrected, nothing dropped. Where the caller asks for it, rows whose fields are all readable but
+// contradict each other are let through as well, and named.
 import { inspect } from "node:util";
 import type { Candle, CandleCandidate } from "../../core/model/candle.js";
 import type { Rejection } from "../../core/model/candle-batch.js";
@@ -11,12 +12,20 @@ export interface GateContext {
   readonly timeframe: Timeframe;
   /** The exchange's clock: a candle that ends after it is not closed. Epoch ms. */
   readonly exchangeNowMs: number;
+  /** Lets rows through that break a rule about values only, where the page has no sound row for their time. */
+  readonly keepsBroken?: boolean | undefined;
 }
 
 export interface GateResult {
   /** Ascending, each open time once. */
   readonly candles: readonly Candle[];
-  readonly rejected: readonly Rejection[];
+  readonly rejected: readonly CandleRejection[];
+  /** Open times of those among the candles that break a rule; each is among the rejected as well. */
+  readonly broken: ReadonlySet<number>;
+}
+
+export interface CandleRejection extends Rejection {
+  readonly rule: CandleRule;
 }
 
 /** Every rule a candle can break, with the sentence that explains it to a user. */
@@ -24,7 +33,7 @@ export const CANDLE_RULES = {
   "candle.malformed": "a field is missing or of the wrong type",
   "candle.not_a_decimal": "a price or volume is not decimal text",
   "candle.off_grid": "the open time does not lie on the timeframe's grid",
-  "candle.not_closed": "the candle had not ended by the exchange's clock",
+  "candle.not_closed": "the candle had not ended by the exchange's clock, or by its own word",
   "candle.out_of_order": "the open time is before that of the row above",
   "candle.duplicate": "the open time stands in the page twice",
   "candle.price_not_positive": "a price is zero or negative",
@@ -39,6 +48,8 @@ export type CandleRule = keyof typeof CANDLE_RULES;
 interface Verdict {
   readonly rule: CandleRule;
   readonly detail: string;
+  /** The row as a candle, where all of its fields can be read and only their values are impossible. */
+  readonly candle?: Candle;
 }
 
 /**
@@ -46,16 +57,19 @@ interface Verdict {
  *
  * A row repeated unchanged is refused once and kept once. Two rows for one open time that differ are both refused,
  * wherever they stand: there is no telling which is right, so the minute stays missing and is asked for again.
+ * The same holds for rows that break a rule and are kept.
  */
 export function checkCandles(candidates: readonly CandleCandidate[], context: GateContext): GateResult {
   const candles: Candle[] = [];
-  const rejected: Rejection[] = [];
+  const rejected: CandleRejection[] = [];
   const raws: unknown[] = [];
+  const impossible: Candle[] = [];
   let lastOpenTimeMs = -Infinity;
   for (const candidate of candidates) {
     const checked = checkCandle(candidate, context);
     if (isVerdict(checked)) {
       rejected.push(toRejection(checked, candidate.openTimeMs, candidate.raw));
+      if (checked.candle && context.keepsBroken) impossible.push(checked.candle);
       continue;
     }
     const { openTimeMs } = checked;
@@ -76,7 +90,36 @@ export function checkCandles(candidates: readonly CandleCandidate[], context: Ga
     const verdict = openTimeMs === lastOpenTimeMs ? duplicate : outOfOrder(openTimeMs, lastOpenTimeMs);
     rejected.push(toRejection(verdict, openTimeMs, candidate.raw));
   }
-  return { candles, rejected };
+  if (impossible.length === 0) return { candles, rejected, broken: NONE };
+  const kept = keptThough(impossible, rejected, candles);
+  const all = [...candles, ...kept.values()].sort((a, b) => a.openTimeMs - b.openTimeMs);
+  return { candles: all, rejected, broken: new Set(kept.keys()) };
+}
+
+const NONE: ReadonlySet<number> = new Set();
+const PAIR_RULES = new Set<CandleRule>(["candle.duplicate", "candle.out_of_order"]);
+
+/** Of rows that break a rule, those without a rival: one for their time, or several that say the same. */
+function keptThough(
+  impossible: readonly Candle[],
+  rejected: readonly CandleRejection[],
+  sound: readonly Candle[],
+): Map<number, Candle> {
+  // A time at which sound rows stood, kept or contradicting each other, is not filled by an impossible one.
+  const taken = new Set(sound.map(({ openTimeMs }) => openTimeMs));
+  for (const { rule, openTimeMs } of rejected)
+    if (openTimeMs !== undefined && PAIR_RULES.has(rule)) taken.add(openTimeMs);
+  const kept = new Map<number, Candle>();
+  for (const candle of impossible) {
+    if (taken.has(candle.openTimeMs)) continue;
+    const earlier = kept.get(candle.openTimeMs);
+    if (earlier === undefined) kept.set(candle.openTimeMs, candle);
+    else if (!isSameCandle(earlier, candle)) {
+      kept.delete(candle.openTimeMs);
+      taken.add(candle.openTimeMs);
+    }
+  }
+  return kept;
 }
 
 /** Where the candle of this open time stands among ascending ones; -1 when there is none. */
@@ -113,6 +156,11 @@ function checkCandle(candidate: CandleCandidate, context: GateContext): Candle |
       detail: `it opens at ${showTime(openTimeMs)} and the exchange's clock says ${showTime(context.exchangeNowMs)}`,
     };
   }
+  if (candidate.isClosed === false)
+    return {
+      rule: "candle.not_closed",
+      detail: `the exchange says that the candle of ${showTime(openTimeMs)} is still forming`,
+    };
 
   const open = parseDecimal(candidate.open);
   if (open === undefined) return notADecimal("open", candidate.open);
@@ -128,6 +176,28 @@ function checkCandle(candidate: CandleCandidate, context: GateContext): Candle |
   if (candidate.quoteVolume !== null && quoteVolume === undefined)
     return notADecimal("quote volume", candidate.quoteVolume);
 
+  const tradeCount = candidate.tradeCount ?? undefined;
+  if (tradeCount !== undefined && !Number.isSafeInteger(tradeCount))
+    return malformed("trade count", "a whole number");
+
+  const candle: Candle = {
+    kind: "candle",
+    openTimeMs,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    quoteVolume,
+    tradeCount,
+  };
+  const broken = checkValues(candle);
+  return broken === undefined ? candle : { ...broken, candle };
+}
+
+/** The rule that the figures of a readable candle break among themselves; undefined when they are possible. */
+function checkValues(candle: Candle): Verdict | undefined {
+  const { open, high, low, close, volume, quoteVolume, tradeCount } = candle;
   // With low the least and above zero, the three other prices are above zero too.
   if (compareDecimals(high, low) < 0)
     return { rule: "candle.high_below_low", detail: `high ${high} < low ${low}` };
@@ -139,12 +209,9 @@ function checkCandle(candidate: CandleCandidate, context: GateContext): Candle |
   if (isNegative(volume)) return { rule: "candle.negative_volume", detail: `volume ${volume}` };
   if (quoteVolume !== undefined && isNegative(quoteVolume))
     return { rule: "candle.negative_volume", detail: `quote volume ${quoteVolume}` };
-  const tradeCount = candidate.tradeCount ?? undefined;
-  if (tradeCount !== undefined && !Number.isSafeInteger(tradeCount))
-    return malformed("trade count", "a whole number");
   if (tradeCount !== undefined && tradeCount < 0)
     return { rule: "candle.negative_volume", detail: `trade count ${tradeCount}` };
-  return { kind: "candle", openTimeMs, open, high, low, close, volume, quoteVolume, tradeCount };
+  return undefined;
 }
 
 /** Infinity lies on every grid, and a negative year in no database. */
@@ -198,7 +265,11 @@ function showTime(timeMs: number): string {
   return Math.abs(timeMs) <= 8.64e15 ? formatTime(timeMs) : String(timeMs);
 }
 
-function toRejection({ rule, detail }: Verdict, openTimeMs: number | undefined, raw: unknown): Rejection {
+function toRejection(
+  { rule, detail }: Verdict,
+  openTimeMs: number | undefined,
+  raw: unknown,
+): CandleRejection {
   return { rule, detail, openTimeMs: isTime(openTimeMs) ? openTimeMs : undefined, raw: textOf(raw) };
 }
 

@@ -258,7 +258,7 @@ describe("import", () => {
       ["--market", "binanc:BTC/USDT"],
       'unknown exchange "binanc"; did you mean "binance"?',
     ],
-    ["an archive", ["--format", "binance-zip"], "binance-zip cannot be read yet"],
+    ["text as an archive", ["--format", "binance-zip"], "is no complete ZIP archive"],
     ["an unknown format", ["--format", "cvs"], 'found "cvs", did you mean csv?'],
     ["a wrong --time-is", ["--time-is", "middle"], "expected open (the candle's start) or close"],
   ])("refuses %s", async (_what, more, message) => {
@@ -290,7 +290,7 @@ describe("import", () => {
       "none of its first 1 rows is a closed 1m candle",
     ],
     ["binary", Buffer.from([0, 1, 2, 3, 0]), "is binary or UTF-16"],
-    ["a ZIP archive", Buffer.from("PK\u0003\u0004 and so on"), "is a ZIP archive; unpack it"],
+    ["a ZIP archive", Buffer.from("PK\u0003\u0004 and so on"), "is a ZIP archive; if it is one of Binance's"],
     [
       "damaged gzip",
       gzipSync(csv(...rowsBetween(0, 100))).subarray(0, 30),

@@ -235,6 +235,58 @@ describe("HttpClient", () => {
   });
 });
 
+describe("HttpClient.post", () => {
+  const post = (options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
+    client.post(`${server.url}/hook?a=1`, {
+      body: '{"text":"ü"}',
+      contentType: "application/json",
+      timeoutMs: PATIENT_MS,
+      signal: never,
+      ...options,
+    });
+
+  it("sends the body as it is, with its type and length, and returns an answer of any status", async () => {
+    const arrived: unknown[] = [];
+    server.answer((request, response) => {
+      const { method, url, headers } = request;
+      let text = "";
+      request.setEncoding("utf8").on("data", (part: string) => (text += part));
+      request.on("end", () => {
+        arrived.push([method, url, headers["content-type"], headers["content-length"], text]);
+        json({ ok: false }, 404, { "Retry-After": "3" })(request, response);
+      });
+    });
+    const response = await post();
+    expect([response.status, response.text, response.header("retry-after")]).toEqual([
+      404,
+      '{"ok":false}',
+      "3",
+    ]);
+    expect(arrived).toEqual([["POST", "/hook?a=1", "application/json", "13", '{"text":"ü"}']]);
+  });
+
+  it("sends it once, also when the connection breaks", async () => {
+    server.answer((request) => request.socket.resetAndDestroy());
+    expect((await failureOf(post())).fault).toEqual({ kind: "network" });
+    expect(server.asked).toEqual(["/hook?a=1"]);
+  });
+
+  it("times out as a get does", async () => {
+    server.answer(hang);
+    expect((await failureOf(post({ timeoutMs: 30 }))).fault).toEqual({ kind: "timeout", timeoutMs: 30 });
+  });
+
+  it("rejects with the signal's reason when it is aborted", async () => {
+    const abort = new AbortController();
+    const request = post({ signal: abort.signal });
+    request.catch(() => undefined);
+    await server.arrived(1);
+    const reason = new Error("stopped");
+    abort.abort(reason);
+    await expect(request).rejects.toBe(reason);
+  });
+});
+
 describe("HttpClient behind HTTP_PROXY", () => {
   const variables = ["HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"] as const;
   const before = variables.map((name) => [name, process.env[name]] as const);

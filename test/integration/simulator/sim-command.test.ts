@@ -57,7 +57,22 @@ describe("tickwell sim", () => {
     const printed = await sim.printed;
     const [, address = ""] = /curl '([^']+klines[^']+)'/.exec(printed) ?? [];
     expect(await (await fetch(address)).json()).toHaveLength(5);
+    for (const [, each = ""] of printed.matchAll(/curl '([^']+)'/g)) {
+      expect((await fetch(each)).status, each).toBe(200);
+    }
     expect(printed).toContain("exchange.urls.api.public");
+    sim.stop();
+    await sim.ended;
+  });
+
+  it("serves the exchanges it is told to, and no other", async () => {
+    const sim = run("sim", "--port", "0", "--exchange", "okx, binanceusdm", "--json");
+    const { url } = JSON.parse(await sim.printed) as { url: string };
+    const told = (await (await fetch(`${url}/sim`)).json()) as { exchanges: object };
+    expect(Object.keys(told.exchanges)).toEqual(["binanceusdm", "okx"]);
+    expect((await fetch(`${url}/api/v5/public/time`)).status).toBe(200);
+    expect((await fetch(`${url}/fapi/v1/time`)).status).toBe(200);
+    expect((await fetch(`${url}/api/v3/time`)).status).toBe(404);
     sim.stop();
     await sim.ended;
   });
@@ -91,8 +106,8 @@ describe("tickwell sim", () => {
       fault: { kind: "config" },
       message: expect.stringContaining(text) as string,
     });
-    await expect(run("sim", "--exchange", "binance,okx").ended).rejects.toMatchObject(
-      complaint('found "okx"'),
+    await expect(run("sim", "--exchange", "binance,kraken").ended).rejects.toMatchObject(
+      complaint('found "kraken"'),
     );
     const file = join(folder, "faults.json");
     await expect(run("sim", "--faults", file).ended).rejects.toMatchObject(complaint("cannot be read"));

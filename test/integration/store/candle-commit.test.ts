@@ -269,7 +269,7 @@ describe("audit", () => {
     ["unexpected_coverage", "UPDATE series SET expected = '{}' WHERE market_id = $1"],
     [
       "off_grid",
-      "UPDATE ohlcv SET open_time = open_time + interval '1 second' WHERE market_id = $1 AND open_time = '2024-01-01 00:02Z'",
+      "INSERT INTO ohlcv (market_id, timeframe, open_time, source, open, high, low, close, volume) VALUES ($1, '1m', '2024-01-01 00:02:01Z', 'rest', 1, 1, 1, 1, 1)",
     ],
   ])("finds %s", async (finding, damage) => {
     const marketId = await newMarket();

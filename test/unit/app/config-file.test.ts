@@ -319,11 +319,11 @@ describe("mistakes", () => {
   it.each([
     [
       "exchange: binanse\nsymbols: [{symbol: A/B}]",
-      'a.yml:1:11 exchange: found "binanse"; expected binance or a map of name, rest_url, ws_url; did you mean binance?',
+      'a.yml:1:11 exchange: found "binanse"; expected binance, binanceusdm or okx or a map of name, rest_url, ws_url; did you mean binance?',
     ],
     [
       "exchange: {name: bnance}\nsymbols: [{symbol: A/B}]",
-      'a.yml:1:18 exchange.name: found "bnance"; expected binance; did you mean binance?',
+      'a.yml:1:18 exchange.name: found "bnance"; expected binance, binanceusdm or okx; did you mean binance?',
     ],
     [
       "exchange: {name: binance, rest_ulr: 'http://x'}\nsymbols: [{symbol: A/B}]",

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BarMaker } from "../../../simulator/bar-maker.js";
-import { checkMarketSpec, defaultMarkets, type MarketSpec } from "../../../simulator/market-spec.js";
+import { defaultMarkets } from "../../../simulator/default-markets.js";
+import { checkMarketSpec, type MarketSpec } from "../../../simulator/market-spec.js";
 import { TradeTape } from "../../../simulator/trade-tape.js";
 
 const DAY_MINUTES = 1_440;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FAULT_KINDS, FaultPlanError, parseFaultPlan } from "../../../simulator/fault-plan.js";
-import { FaultInjector } from "../../../simulator/fault-injector.js";
+import { FaultInjector, type AskedFor } from "../../../simulator/fault-injector.js";
 
 const complaint = (input: unknown): string => {
   try {
@@ -49,6 +49,11 @@ describe("a fault plan", () => {
     ],
     [[], "the document found []"],
     [undefined, "the document found nothing"],
+    [{ faults: [{ kind: "code_200", code: 50001 }] }, "faults[0].code found 50001"],
+    [{ faults: [{ kind: "lying_page", how: "upside_down" }] }, 'faults[0].how found "upside_down"'],
+    [{ faults: [{ kind: "http_429", exchange: "kraken" }] }, 'faults[0].exchange found "kraken"'],
+    [{ faults: [{ kind: "price_jump", from: 0, to: 60_000, factor: 300 }] }, "faults[0].factor found 300"],
+    [{ faults: [{ kind: "delisted", symbol: "BTC/USDT", at: 1 }] }, "faults[0].at found 1"],
     [{ fault: [] }, "unknown key fault; allowed are faults"],
   ])("refuses %j", (input, words) => {
     expect(complaint(input)).toContain(words);
@@ -56,7 +61,14 @@ describe("a fault plan", () => {
 });
 
 describe("a planned fault", () => {
-  const klines = { endpoint: "/api/v3/klines", symbols: ["BTC/USDT", "BTCUSDT"], fromMs: 1_000, toMs: 2_000 };
+  const klines: AskedFor = {
+    exchange: "binance",
+    endpoint: "/api/v3/klines",
+    isPage: true,
+    symbols: ["BTC/USDT", "BTCUSDT"],
+    fromMs: 1_000,
+    toMs: 2_000,
+  };
   const strikes = (fault: object, asked: object = klines, times = 6, nowMs = 10): boolean[] => {
     const injector = new FaultInjector(parseFaultPlan({ faults: [{ kind: "http_451", ...fault }] }), 1);
     return Array.from(
@@ -97,6 +109,13 @@ describe("a planned fault", () => {
     [{ clock_from: 10, clock_to: 11 }, {}, true],
     [{ clock_from: 11 }, {}, false],
     [{ clock_to: 10 }, {}, false],
+    [{ exchange: "binance" }, {}, true],
+    [{ exchange: "okx" }, {}, false],
+    [{ exchange: "okx" }, { exchange: "okx" }, true],
+    [{ kind: "code_200", code: "50026" }, {}, false],
+    [{ kind: "code_200", code: "50026" }, { exchange: "okx" }, true],
+    [{ kind: "lying_page", how: "empty" }, {}, true],
+    [{ kind: "lying_page", how: "empty" }, { isPage: false }, false],
   ])("with %j strikes a request for %j: %s", (fault, asked, isStruck) => {
     expect(strikes(fault, asked, 1)).toEqual([isStruck]);
   });

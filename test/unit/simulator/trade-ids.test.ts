@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { defaultMarkets } from "../../../simulator/market-spec.js";
+import { defaultMarkets } from "../../../simulator/default-markets.js";
 import { TradeTape } from "../../../simulator/trade-tape.js";
 import { fixedExchange } from "./fixed-market.js";
 

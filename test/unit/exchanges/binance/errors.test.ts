@@ -8,7 +8,13 @@ function refuse(status: number, body: unknown, headers: Record<string, string> =
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return refusalError(
     { status, header: (name) => headers[name], text },
-    { host: "api.example", endpoint: "/api/v3/klines", nativeSymbol: "NOSUCH", receivedMs: NOW_MS },
+    {
+      exchange: "binance",
+      host: "api.example",
+      endpoint: "/api/v3/klines",
+      nativeSymbol: "NOSUCH",
+      receivedMs: NOW_MS,
+    },
   );
 }
 

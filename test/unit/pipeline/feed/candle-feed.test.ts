@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { TickwellError, type Fault } from "../../../../src/core/fault.js";
+import type { CandleCandidate } from "../../../../src/core/model/candle.js";
 import type { CandleBatch } from "../../../../src/core/model/candle-batch.js";
-import { CandleFeed, type FeedRequest } from "../../../../src/pipeline/feed/candle-feed.js";
-import type { StoredMarket } from "../../../../src/store/store.js";
-import { BTC_USDT, minuteMs } from "../../../support/candles.js";
+import { CANDLE_FLAGS } from "../../../../src/core/model/candle-flags.js";
+import {
+  CandleFeed,
+  type CandleFeedOptions,
+  type FeedRequest,
+} from "../../../../src/pipeline/feed/candle-feed.js";
+import { DEFAULT_VALIDATION, type OnFailure } from "../../../../src/pipeline/gate/validation.js";
+import type { OpenGap, StoredMarket } from "../../../../src/store/store.js";
+import { BTC_USDT, candleAt, minuteMs } from "../../../support/candles.js";
 import { EagerClock } from "../../core/net/manual-clock.js";
 import { rowAt } from "../gate/candidates.js";
 import { ListStage, malformed, MapExchange, toMinute } from "./map-exchange.js";
@@ -26,7 +33,11 @@ interface Scene {
 
 function sceneOf(
   minutes: Iterable<number>,
-  { concurrency = 2, pageRowsMax }: { concurrency?: number; pageRowsMax?: number } = {},
+  {
+    concurrency = 2,
+    pageRowsMax,
+    recentCandles,
+  }: Partial<Pick<CandleFeedOptions, "concurrency" | "pageRowsMax" | "recentCandles">> = {},
 ): Scene {
   const exchange = new MapExchange(minutes);
   const stage = new ListStage();
@@ -36,6 +47,7 @@ function sceneOf(
     exchangeClock: { nowMs: () => NOW_MS },
     concurrency,
     pageRowsMax,
+    recentCandles,
     voidConfirmAfterMs: 60_000,
   });
   return {
@@ -218,7 +230,9 @@ describe("a stretch where the exchange has nothing", () => {
     expect(exchange.asked).toEqual([
       [0, 60],
       [10, 20],
+      [7, 23],
       [20, 60],
+      [17, 53],
     ]);
   });
 
@@ -335,5 +349,332 @@ describe("a window that cannot be fetched", () => {
     expect(stage.candleMinutes).toEqual(between(0, 50));
     expect(missingIn(stage.batches, "fetch_failed")).toEqual([]);
     expect(exchange.underWay).toBe(0);
+  });
+});
+
+const bad = (minute: number, change: Partial<CandleCandidate> = {}): CandleCandidate =>
+  rowAt(minute, { low: "0", raw: `bad ${minute}`, ...change });
+const validationOf = (onFailure: OnFailure) => ({ ...DEFAULT_VALIDATION, onFailure });
+
+/** Puts a bad row in place of the minute's own, in the first `times` answers that hold it. */
+function spoil(exchange: MapExchange, minute: number, { times = Infinity, row = bad(minute) } = {}): void {
+  let left = times;
+  const before = exchange.onAnswer;
+  exchange.onAnswer = (page, request) => {
+    const answer = before(page, request);
+    const isIn = answer.candidates.some(({ openTimeMs }) => openTimeMs === minuteMs(minute));
+    if (!isIn || left-- <= 0) return answer;
+    const candidates = answer.candidates.map((each) => (each.openTimeMs === minuteMs(minute) ? row : each));
+    return { ...answer, candidates };
+  };
+}
+
+describe("a refused row", () => {
+  const rejectedOf = (stage: ListStage) =>
+    stage.batches.flatMap(({ rejected }) => rejected.map(({ rule, raw }) => [rule, raw]));
+
+  it("is kept in quarantine and left missing, and nothing is asked again", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 30));
+    spoil(exchange, 13);
+    const outcome = await fetch(0, 30);
+    expect(stage.candleMinutes).toEqual([...between(0, 13), ...between(14, 30)]);
+    expect(missingIn(stage.batches, "rejected")).toEqual([[13, 14]]);
+    expect(rejectedOf(stage)).toEqual([["candle.price_not_positive", "bad 13"]]);
+    expect(outcome).toMatchObject({ candles: 29, rejected: 1 });
+    expect(exchange.asked).toHaveLength(3);
+  });
+
+  describe("with retry", () => {
+    const validation = validationOf("retry");
+
+    it("is asked for again at once, and the clean answer is used", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 30), { concurrency: 1 });
+      spoil(exchange, 13, { times: 1 });
+      await fetch(0, 30, { validation });
+      expect(stage.candleMinutes).toEqual(between(0, 30));
+      expect(missingIn(stage.batches, "rejected")).toEqual([]);
+      expect(rejectedOf(stage)).toEqual([["candle.price_not_positive", "bad 13"]]);
+      expect(exchange.asked).toEqual([
+        [0, 30],
+        [10, 20],
+        [10, 20],
+        [20, 30],
+      ]);
+    });
+
+    it("is asked for twice more and no further; then it stays missing", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 30), { concurrency: 1 });
+      spoil(exchange, 13);
+      await fetch(0, 30, { validation });
+      expect(exchange.asked.filter(([from]) => from === 10)).toHaveLength(3);
+      expect(missingIn(stage.batches, "rejected")).toEqual([[13, 14]]);
+      expect(rejectedOf(stage)).toHaveLength(3);
+      expectSpokenForOnce(stage, 0, 30);
+    });
+
+    it("goes on with the cleanest answer when none is clean", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 20), { concurrency: 1 });
+      spoil(exchange, 13);
+      spoil(exchange, 14, { times: 1 });
+      await fetch(0, 20, { validation });
+      expect(missingIn(stage.batches, "rejected")).toEqual([[13, 14]]);
+    });
+
+    it("does not take an empty answer for a clean one", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 20), { concurrency: 1 });
+      spoil(exchange, 13);
+      const { onAnswer } = exchange;
+      let answers = 0;
+      exchange.onAnswer = (page, request) =>
+        toMinute(request.fromMs) === 10 && ++answers > 1
+          ? { ...page, candidates: [], provenToMs: request.toMs }
+          : onAnswer(page, request);
+      await fetch(0, 20, { validation });
+      expect(stage.candleMinutes).toEqual([...between(0, 13), ...between(14, 20)]);
+      expect(missingIn(stage.batches, "absent")).toEqual([]);
+    });
+
+    it("keeps what it has when the second question fails", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 20), { concurrency: 1 });
+      spoil(exchange, 13);
+      let asked = 0;
+      exchange.onRequest = ({ fromMs }) => {
+        if (toMinute(fromMs) === 10 && ++asked > 1) throw new TickwellError({ kind: "network" }, "refused");
+      };
+      const outcome = await fetch(0, 20, { validation });
+      expect(stage.candleMinutes).toHaveLength(19);
+      expect(outcome.failures).toEqual([]);
+    });
+
+    it("does not ask again for the forming candle that a venue adds", async () => {
+      const { exchange, fetch } = sceneOf(between(0, 10));
+      exchange.onAnswer = (page) => ({
+        ...page,
+        candidates: [...page.candidates, rowAt(toMinute(NOW_MS), { raw: "forming" })],
+      });
+      await fetch(0, 10, { validation });
+      expect(exchange.asked).toHaveLength(1);
+    });
+  });
+
+  describe("with store_and_flag", () => {
+    const validation = validationOf("store_and_flag");
+
+    it("is stored with its flag and kept in quarantine when only its figures are impossible", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 30));
+      spoil(exchange, 13);
+      await fetch(0, 30, { validation });
+      expect(stage.candleMinutes).toEqual(between(0, 30));
+      const flags = stage.batches.flatMap((batch) => [...(batch.flags ?? [])]);
+      expect(flags).toEqual([[minuteMs(13), CANDLE_FLAGS.rule_broken]]);
+      expect(rejectedOf(stage)).toEqual([["candle.price_not_positive", "bad 13"]]);
+      expectSpokenForOnce(stage, 0, 30);
+    });
+
+    it("goes the usual way when it cannot be read", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 30));
+      spoil(exchange, 13, { row: rowAt(13, { close: "NaN" }) });
+      await fetch(0, 30, { validation });
+      expect(missingIn(stage.batches, "rejected")).toEqual([[13, 14]]);
+      expect(stage.batches.flatMap((batch) => [...(batch.flags ?? [])])).toEqual([]);
+    });
+
+    it("is nothing that others are measured by", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 90), { pageRowsMax: 10 });
+      // Read as a price, it would be a jump for the candle after it as well.
+      spoil(exchange, 70, { row: rowAt(70, { close: "9000" }) });
+      await fetch(0, 90, { validation });
+      const flags = stage.batches.flatMap((batch) => [...(batch.flags ?? [])]);
+      expect(flags).toEqual([[minuteMs(70), CANDLE_FLAGS.rule_broken]]);
+    });
+
+    it("does not show that the exchange has later candles", async () => {
+      const { exchange, stage, fetch } = sceneOf([6], { concurrency: 1 });
+      spoil(exchange, 6);
+      const openGaps = [oldGap(0, 10)];
+      await fetch(0, 10, { validation, openGaps });
+      expect(stage.batches.flatMap(({ voids }) => voids)).toEqual([]);
+    });
+  });
+
+  describe("with halt", () => {
+    const validation = validationOf("halt");
+
+    it("ends the run with words for a person; it is on record, and what came before is stored", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 100), { concurrency: 1 });
+      spoil(exchange, 23);
+      const failure = await fetch(0, 100, { validation }).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(TickwellError);
+      const { fault, message } = failure as TickwellError;
+      expect(fault).toEqual({ kind: "validation" });
+      for (const word of [
+        "map:BTC/USDT 1m",
+        "2024-01-01T00:23:00",
+        "candle.price_not_positive",
+        "low 0",
+        "halt",
+      ])
+        expect(message).toContain(word);
+      expect(stage.candleMinutes).toEqual([...between(0, 23), ...between(24, 30)]);
+      expect(missingIn(stage.batches, "rejected")).toEqual([[23, 24]]);
+      expect(rejectedOf(stage)).toEqual([["candle.price_not_positive", "bad 23"]]);
+      expect(exchange.asked).toHaveLength(3);
+    });
+
+    it("does not end by the candle that is forming, or was a moment ago", async () => {
+      const { exchange, stage, fetch } = sceneOf(between(0, 10));
+      const last = toMinute(NOW_MS) - 1;
+      exchange.onAnswer = (page) => ({
+        ...page,
+        candidates: [...page.candidates, rowAt(last, { isClosed: false }), rowAt(last + 1)],
+      });
+      await fetch(0, 10, { validation });
+      expect(stage.candleMinutes).toEqual(between(0, 10));
+    });
+
+    it("ends by a time that is far from now", async () => {
+      const { exchange, fetch } = sceneOf(between(0, 10));
+      const row = rowAt(0, { openTimeMs: minuteMs(3) * 1_000 });
+      exchange.onAnswer = (page) => ({ ...page, candidates: [...page.candidates, row] });
+      await expect(fetch(0, 10, { validation })).rejects.toThrow("candle.not_closed");
+    });
+  });
+
+  it("of a page of nothing else leaves its window missing, and the others are fetched", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 60));
+    for (const minute of between(20, 30)) spoil(exchange, minute);
+    await fetch(0, 60);
+    expect(stage.candleMinutes).toEqual([...between(0, 20), ...between(30, 60)]);
+    expect(missingIn(stage.batches, "rejected")).toEqual([[20, 30]]);
+    expectSpokenForOnce(stage, 0, 60);
+  });
+});
+
+describe("a venue that makes no headway", () => {
+  it("is not asked for ever: after 20 questions for each page the rest is on record and the run ends", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 100), { concurrency: 1 });
+    // A second further with every answer, and never a row.
+    exchange.onAnswer = (page, { fromMs }) => ({ ...page, candidates: [], provenToMs: fromMs + 1_000 });
+    const failure = await fetch(0, 100).catch((error: unknown) => error);
+    expect((failure as TickwellError).fault.kind).toBe("malformed_payload");
+    expect((failure as TickwellError).message).toContain("220 questions were not enough for 100 candles");
+    expect(exchange.asked).toHaveLength(220);
+    expect(missingIn(stage.batches, "fetch_failed").at(-1)?.[1]).toBe(100);
+  });
+
+  it("is not one that gives a single row at a time", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 100));
+    exchange.onAnswer = (page, { fromMs }) => ({
+      ...page,
+      candidates: page.candidates.slice(0, 1),
+      provenToMs: fromMs + 60_000,
+    });
+    await fetch(0, 100);
+    expect(stage.candleMinutes).toEqual(between(0, 100));
+  });
+});
+
+const oldGap = (from: number, to: number): OpenGap => ({
+  id: 1,
+  startMs: minuteMs(from),
+  endMs: minuteMs(to),
+  reason: "absent",
+  detail: "/first",
+  foundMs: NOW_MS - 90_000,
+  lastAskedMs: NOW_MS - 90_000,
+  nextAskMs: undefined,
+  asked: 1,
+});
+
+describe("an empty answer, told twice,", () => {
+  const storedAt = (...minutes: number[]): NonNullable<CandleFeedOptions["recentCandles"]> => {
+    return async (_key, beforeMs, count) =>
+      minutes
+        .map((minute) => candleAt(minute))
+        .filter(({ openTimeMs }) => openTimeMs < beforeMs)
+        .slice(-count);
+  };
+  const voidsOf = (stage: ListStage): [number, number][] =>
+    stage.batches.flatMap(({ voids }) =>
+      voids.map(({ startMs, endMs }): [number, number] => [toMinute(startMs), toMinute(endMs)]),
+    );
+  const again = { openGaps: [oldGap(20, 26)], latestSeenMs: minuteMs(900) };
+  const stored = [...between(0, 20), ...between(26, 40)];
+
+  it("is void when a wider question brings the neighbours and nothing between them", async () => {
+    const { exchange, stage, fetch } = sceneOf(stored, { recentCandles: storedAt(...stored) });
+    await fetch(20, 26, again);
+    expect(exchange.asked).toEqual([
+      [20, 26],
+      [17, 29],
+    ]);
+    expect(voidsOf(stage)).toEqual([[20, 26]]);
+    expect(stage.batches[0]?.voids[0]?.proof.asked.map(({ request }) => request)).toEqual([
+      "/first",
+      "/candles?from=17&to=29",
+    ]);
+    expectSpokenForOnce(stage, 20, 26);
+  });
+
+  it("is no void when the wider question brings the candles: they are stored", async () => {
+    const { exchange, stage, fetch } = sceneOf(between(0, 40), { recentCandles: storedAt(...stored) });
+    // A node, or a cache, that answers this very question with nothing, again and again.
+    exchange.onAnswer = (page, { fromMs, toMs }) =>
+      toMinute(fromMs) === 20 && toMinute(toMs) === 26 ? { ...page, candidates: [], provenToMs: toMs } : page;
+    await fetch(20, 26, again);
+    expect(voidsOf(stage)).toEqual([]);
+    const found = stage.candleMinutes;
+    expect(between(20, 26).filter((minute) => !found.includes(minute))).toEqual([]);
+  });
+
+  it("is no void when the wider question does not bring what is known to exist", async () => {
+    const { exchange, stage, fetch } = sceneOf([], { recentCandles: storedAt(...stored) });
+    await fetch(20, 26, again);
+    expect(exchange.asked).toHaveLength(2);
+    expect(voidsOf(stage)).toEqual([]);
+    expect(missingIn(stage.batches, "absent")).toEqual([[20, 26]]);
+    expectSpokenForOnce(stage, 20, 26);
+  });
+
+  it("is no void when the wider question fails", async () => {
+    const { exchange, stage, fetch } = sceneOf(stored, { recentCandles: storedAt(...stored) });
+    exchange.onRequest = ({ fromMs }) => {
+      if (toMinute(fromMs) === 17) throw new TickwellError({ kind: "network" }, "refused");
+    };
+    await fetch(20, 26, again);
+    expect(voidsOf(stage)).toEqual([]);
+    expect(missingIn(stage.batches, "absent")).toEqual([[20, 26]]);
+  });
+
+  it("is no void when the wider answer holds a row that cannot be placed", async () => {
+    const { exchange, stage, fetch } = sceneOf(stored, { recentCandles: storedAt(...stored) });
+    exchange.onAnswer = (page, { fromMs }) =>
+      toMinute(fromMs) === 17
+        ? { ...page, candidates: [...page.candidates, rowAt(22, { openTimeMs: undefined })] }
+        : page;
+    await fetch(20, 26, again);
+    expect(voidsOf(stage)).toEqual([]);
+  });
+
+  it.each([2, 3])("is believed with pages of %d rows as well", async (pageRowsMax) => {
+    const { stage, fetch } = sceneOf(stored, { pageRowsMax, recentCandles: storedAt(...stored) });
+    await fetch(20, 26, again);
+    expect(voidsOf(stage).flat().slice(0, 1)).toEqual([20]);
+    expect(voidsOf(stage).flat().slice(-1)).toEqual([26]);
+    expectSpokenForOnce(stage, 20, 26);
+  });
+
+  it("is believed as it stands where no neighbour is known: there is no better question", async () => {
+    const { exchange, stage, fetch } = sceneOf([]);
+    await fetch(20, 26, again);
+    expect(exchange.asked).toEqual([[20, 26]]);
+    expect(voidsOf(stage)).toEqual([[20, 26]]);
+  });
+
+  it("needs no wider question when it is a small hole among rows", async () => {
+    const { exchange, stage, fetch } = sceneOf(stored, { recentCandles: storedAt(...stored) });
+    await fetch(18, 28, again);
+    expect(exchange.asked).toEqual([[18, 28]]);
+    expect(voidsOf(stage)).toEqual([[20, 26]]);
   });
 });

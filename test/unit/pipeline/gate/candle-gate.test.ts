@@ -34,6 +34,7 @@ const BREACHES: readonly (readonly [CandleRule, string, Partial<CandleCandidate>
   ["candle.not_a_decimal", "an infinite quote volume", { quoteVolume: "Infinity" }],
   ["candle.off_grid", "a millisecond past the minute", { openTimeMs: minuteMs(3) + 1 }],
   ["candle.not_closed", "the candle that is forming", { openTimeMs: minuteMs(1_440) }],
+  ["candle.not_closed", "a candle that says so itself", { isClosed: false }],
   ["candle.not_closed", "microseconds taken for milliseconds", { openTimeMs: minuteMs(3) * 1_000 }],
   ["candle.price_not_positive", "a low of zero", { low: "0.00" }],
   ["candle.price_not_positive", "a negative low", { low: "-1" }],
@@ -53,7 +54,7 @@ const BREACHES: readonly (readonly [CandleRule, string, Partial<CandleCandidate>
 
 describe("the gate for candles", () => {
   it("lets a sound row through, its decimals canonical and its figures unchanged", () => {
-    expect(check(rowAt(3))).toEqual({ candles: [candleAt(3)], rejected: [] });
+    expect(check(rowAt(3))).toEqual({ candles: [candleAt(3)], rejected: [], broken: new Set() });
   });
 
   it("takes a candle of one price without trades", () => {
@@ -94,6 +95,14 @@ describe("the gate for candles", () => {
     const at = (exchangeNowMs: number) => checkCandles([row], { timeframe: "1m", exchangeNowMs });
     expect(at(minuteMs(6)).candles).toHaveLength(1);
     expect(rulesOf(at(minuteMs(6) - 1))).toEqual(["candle.not_closed"]);
+  });
+
+  it("takes a candle that says it is closed, and one that does not say", () => {
+    expect(minutesOf(check(rowAt(1, { isClosed: true }), rowAt(2, { isClosed: undefined })))).toEqual([1, 2]);
+  });
+
+  it("takes the clock's word over the row's when the candle is not over", () => {
+    expect(rulesOf(check(rowAt(1_440, { isClosed: true })))).toEqual(["candle.not_closed"]);
   });
 
   it("refuses the forming candle wherever it stands in the page", () => {
@@ -170,6 +179,54 @@ describe("rows for one open time", () => {
     const result = check(rowAt(3, { low: "0" }), rowAt(3), rowAt(3, { high: "1" }));
     expect(minutesOf(result)).toEqual([3]);
     expect(rulesOf(result)).toEqual(["candle.price_not_positive", "candle.high_below_low"]);
+  });
+});
+
+describe("a gate that keeps rows whose figures contradict each other", () => {
+  const keep = (...rows: CandleCandidate[]) => checkCandles(rows, { ...DAY, keepsBroken: true });
+  const brokenOf = ({ broken }: ReturnType<typeof check>): number[] =>
+    [...broken].map((openTimeMs) => (openTimeMs - minuteMs(0)) / 60_000);
+  const VALUE_RULES: readonly string[] = [
+    "candle.high_below_low",
+    "candle.open_outside",
+    "candle.close_outside",
+    "candle.price_not_positive",
+    "candle.negative_volume",
+  ];
+
+  it.each(BREACHES)("lets through by %s only what can be stored: %s", (rule, _what, change) => {
+    const result = keep(rowAt(2), rowAt(3, { ...change, raw: { bad: "row" } }), rowAt(4));
+    const isKept = VALUE_RULES.includes(rule);
+    expect(brokenOf(result)).toEqual(isKept ? [3] : []);
+    expect(minutesOf(result)).toEqual(isKept ? [2, 3, 4] : [2, 4]);
+    expect(rulesOf(result)).toEqual([rule]);
+  });
+
+  it("keeps the figures of such a row as they are", () => {
+    const { candles } = keep(rowAt(3, { high: "99.10", volume: "-0.50" }));
+    expect(candles).toEqual([candleAt(3, { high: decimal("99.1"), volume: decimal("-0.5") })]);
+  });
+
+  it("prefers a sound row of the same time, before it or after it", () => {
+    for (const rows of [
+      [rowAt(3), rowAt(3, { low: "0" })],
+      [rowAt(3, { low: "0" }), rowAt(3)],
+    ]) {
+      const result = keep(...rows);
+      expect(result.candles).toEqual([candleAt(3)]);
+      expect([brokenOf(result), rulesOf(result)]).toEqual([[], ["candle.price_not_positive"]]);
+    }
+  });
+
+  it("keeps one of two such rows that are the same, and none of two that differ", () => {
+    expect(brokenOf(keep(rowAt(3, { low: "0" }), rowAt(3, { low: "0.0" })))).toEqual([3]);
+    const three = [rowAt(3, { low: "0" }), rowAt(3, { low: "-1" }), rowAt(3, { low: "0" })];
+    expect(minutesOf(keep(rowAt(2), ...three, rowAt(4)))).toEqual([2, 4]);
+  });
+
+  it("does not put one in the place of sound rows that contradict each other", () => {
+    const result = keep(rowAt(2), rowAt(3), rowAt(3, { close: "100.01" }), rowAt(3, { low: "0" }), rowAt(4));
+    expect(minutesOf(result)).toEqual([2, 4]);
   });
 });
 

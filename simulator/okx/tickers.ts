@@ -1,0 +1,97 @@
+// GET /api/v5/market/ticker, /market/tickers and /market/books: plausible, and no part of the ground truth.
+import { floorToTimeframe } from "../../src/core/timeframe.js";
+import { canonicalText } from "../fixed-text.js";
+import { fraction, hash2, hash3, hashText } from "../hash.js";
+import type { SimulatedMarket } from "../simulated-market.js";
+import { take } from "../take.js";
+import { findMarket, liveMarkets, sizeText, type OkxEndpoint } from "./endpoint.js";
+import { instrumentType } from "./public-data.js";
+
+const HOUR_MS = 3_600_000;
+
+export const ticker: OkxEndpoint = {
+  path: "/api/v5/market/ticker",
+  requests: 20,
+  answer: (parameters, venue) => [writeTicker(findMarket(venue, parameters.required("instId")), venue.nowMs)],
+};
+
+export const tickers: OkxEndpoint = {
+  path: "/api/v5/market/tickers",
+  requests: 20,
+  answer(parameters, venue) {
+    const type = parameters.required("instType");
+    return liveMarkets(venue)
+      .filter((market) => instrumentType(market) === type)
+      .map((market) => writeTicker(market, venue.nowMs));
+  },
+};
+
+export const books: OkxEndpoint = {
+  path: "/api/v5/market/books",
+  requests: 40,
+  answer(parameters, venue) {
+    const market = findMarket(venue, parameters.required("instId"));
+    const size = parameters.limit({ fallback: 1, max: 400 }, "sz");
+    const { nowMs } = venue;
+    const last = market.lastTicks(nowMs);
+    const seed = hash2(hashText(1, market.nativeSymbol), Math.floor(nowMs / 1_000));
+    return [
+      {
+        asks: last === undefined ? [] : levels(market, { fromTicks: last + 1, step: 1, size, seed }),
+        bids:
+          last === undefined ? [] : levels(market, { fromTicks: last - 1, step: -1, size, seed: seed + 1 }),
+        ts: String(nowMs),
+        seqId: Math.floor((nowMs - market.spec.listedMs) / 100),
+      },
+    ];
+  },
+};
+
+/** [price, size, "0", orders], best first; the bids end at one tick. */
+function levels(
+  market: SimulatedMarket,
+  { fromTicks, step, size, seed }: { fromTicks: number; step: 1 | -1; size: number; seed: number },
+): string[][] {
+  const side: string[][] = [];
+  let ticks = fromTicks;
+  for (let i = 0; i < size && ticks >= 1; i++) {
+    const lots = 1 + Math.floor(fraction(hash3(seed, i, 0)) * market.spec.typicalLots * 6);
+    side.push([canonicalText(ticks, market.spec.priceDecimals), sizeText(market, lots), "0", "1"]);
+    ticks += step * (1 + (hash3(seed, i, 1) & 1));
+  }
+  return side;
+}
+
+/** From the first full hour of the last 24 to now: near enough for a ticker, and consistent in itself. */
+function writeTicker(market: SimulatedMarket, nowMs: number): object {
+  const { priceDecimals, qtyDecimals, typicalLots } = market.spec;
+  const price = (ticks: number): string => canonicalText(ticks, priceDecimals);
+  const last = market.lastTicks(nowMs) ?? 1;
+  const hours = take(market.barsFrom(nowMs - 24 * HOUR_MS, "1h", nowMs), 25).map(({ bar }) => bar);
+  const lots = hours.reduce((sum, bar) => sum + bar.lots, 0);
+  const notional = hours.reduce((sum, bar) => sum + bar.notional, 0n);
+  const openAt = (dayMs: number): string => price(market.barAt(dayMs, "1m", nowMs)?.open ?? last);
+  const todayMs = floorToTimeframe(nowMs, "1d");
+  const hongKongMs = floorToTimeframe(nowMs + 8 * HOUR_MS, "1d") - 8 * HOUR_MS;
+  return {
+    instType: instrumentType(market),
+    instId: market.nativeSymbol,
+    last: price(last),
+    lastSz: sizeText(market, typicalLots),
+    askPx: price(last + 1),
+    askSz: sizeText(market, typicalLots),
+    bidPx: price(Math.max(1, last - 1)),
+    bidSz: sizeText(market, typicalLots),
+    open24h: price(hours[0]?.open ?? last),
+    high24h: price(Math.max(last, ...hours.map((bar) => bar.high))),
+    low24h: price(Math.min(last, ...hours.map((bar) => bar.low))),
+    volCcy24h:
+      market.settleAsset === undefined
+        ? canonicalText(notional, market.notionalDecimals)
+        : canonicalText(lots, qtyDecimals),
+    vol24h: sizeText(market, lots),
+    ts: String(nowMs),
+    sodUtc0: openAt(todayMs),
+    sodUtc8: openAt(hongKongMs),
+  };
+}

@@ -1,0 +1,32 @@
+// Binance USDⓈ-M futures by REST: linear perpetuals. What differs from spot is marked; the rest is the same protocol.
+import type { Exchange, ExchangeOptions } from "../exchange.js";
+import { decodeContractInfo } from "./decode.js";
+import { createBinanceVenue } from "./venue.js";
+
+/** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
+export function createBinanceUsdm(options: ExchangeOptions): Exchange {
+  return createBinanceVenue(
+    {
+      id: "binanceusdm",
+      // Unlike spot: no open mirror, so that some places are refused.
+      restUrl: "https://fapi.binance.com",
+      pathPrefix: "/fapi/v1",
+      // Unlike spot: less than half.
+      weightLimit: 2_400,
+      // Unlike spot: pages of up to 1,500, but those above 1,000 cost twice as much.
+      candlePageRowsMax: 1_000,
+      weights: { time: 1, exchangeInfo: 1, aggTrades: 20, klines: klinesWeight },
+      // Unlike spot: by time only less than an hour; and nothing older than a day or two, which it refuses (−4166).
+      tradeWindowMs: 3_600_000,
+      decodeMarkets: decodeContractInfo,
+    },
+    options,
+  );
+}
+
+/** Unlike spot: by the rows asked for. */
+function klinesWeight(limit: number): number {
+  if (limit < 100) return 1;
+  if (limit < 500) return 2;
+  return limit <= 1_000 ? 5 : 10;
+}

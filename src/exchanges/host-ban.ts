@@ -1,0 +1,64 @@
+// What we know of a ban on one host: loaded at first use, so that a restart does not forget it.
+import type { Clock } from "../core/clock.js";
+import { describeError, TickwellError } from "../core/fault.js";
+import { untilAborted } from "../core/net/abort.js";
+import type { BanMemory } from "../core/net/ban-memory.js";
+import { formatTime } from "../core/time.js";
+import type { ExchangeOptions } from "./exchange.js";
+
+export class HostBan {
+  readonly #exchange: string;
+  readonly #host: string;
+  readonly #clock: Clock;
+  readonly #memory: BanMemory;
+  readonly #log: ExchangeOptions["log"];
+  #untilMs = Number.NEGATIVE_INFINITY;
+  #loading: Promise<void> | undefined;
+
+  constructor(
+    { exchange, host }: { exchange: string; host: string },
+    { clock, bans, log }: Pick<ExchangeOptions, "clock" | "bans" | "log">,
+  ) {
+    this.#exchange = exchange;
+    this.#host = host;
+    this.#clock = clock;
+    this.#memory = bans;
+    this.#log = log;
+  }
+
+  /** @throws TickwellError `ip_ban`; what the memory threw: without it we do not know whether we may ask */
+  async check(signal: AbortSignal): Promise<void> {
+    this.#loading ??= this.#load();
+    await untilAborted(this.#loading, signal);
+    this.checkKnown();
+  }
+
+  /** @throws TickwellError `ip_ban` for a ban that came since {@link HostBan.check} */
+  checkKnown(): void {
+    if (this.#clock.nowMs() >= this.#untilMs) return;
+    throw new TickwellError(
+      { kind: "ip_ban", untilMs: this.#untilMs },
+      `${this.#exchange}: ${this.#host} has banned this IP until ${formatTime(this.#untilMs)}; nothing is asked before`,
+    );
+  }
+
+  async keep(ban: { untilMs: number; reason: string }): Promise<void> {
+    this.#untilMs = Math.max(this.#untilMs, ban.untilMs);
+    try {
+      await this.#memory.save(this.#host, { untilMs: this.#untilMs, reason: ban.reason });
+    } catch (error) {
+      // The ban holds for this process; only a restart would forget it.
+      this.#log.error({ host: this.#host, error: describeError(error) }, "could not store an IP ban");
+    }
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const untilMs = await this.#memory.load(this.#host);
+      this.#untilMs = Math.max(this.#untilMs, untilMs ?? Number.NEGATIVE_INFINITY);
+    } catch (error) {
+      this.#loading = undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// What OKX adds to the way of a REST request: limits per endpoint, and errors in answers with status 200.
+import assert from "node:assert/strict";
+import { PaceLimiter } from "../../core/net/pace-limiter.js";
+import type { ExchangeOptions } from "../exchange.js";
+import { RestClient } from "../rest-client.js";
+import { bodyRefusal, refusalError } from "./errors.js";
+
+export const OKX_ENDPOINTS = {
+  instruments: "/api/v5/public/instruments",
+  time: "/api/v5/public/time",
+  candles: "/api/v5/market/candles",
+  historyCandles: "/api/v5/market/history-candles",
+  historyTrades: "/api/v5/market/history-trades",
+} as const;
+
+/** Requests per endpoint and IP in every two seconds, as documented. */
+const LIMITS: Readonly<Record<string, number>> = {
+  [OKX_ENDPOINTS.instruments]: 20,
+  [OKX_ENDPOINTS.time]: 10,
+  [OKX_ENDPOINTS.candles]: 40,
+  [OKX_ENDPOINTS.historyCandles]: 20,
+  [OKX_ENDPOINTS.historyTrades]: 20,
+};
+const WINDOW_MS = 2_000;
+
+/** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
+export function createOkxRest(options: ExchangeOptions): RestClient {
+  const { clock, rateLimitShare: share } = options;
+  const limiters = new Map(
+    Object.entries(LIMITS).map(([endpoint, limit]) => [
+      endpoint,
+      new PaceLimiter({ clock, limit, windowMs: WINDOW_MS, share }),
+    ]),
+  );
+  const limiterOf = (endpoint: string): PaceLimiter => {
+    const limiter = limiters.get(endpoint);
+    assert(limiter, `no rate limit is known for ${endpoint}`);
+    return limiter;
+  };
+  return new RestClient(
+    {
+      id: "okx",
+      restUrl: "https://www.okx.com",
+      acquire: ({ endpoint }, signal) => limiterOf(endpoint).acquire(signal),
+      pause: ({ endpoint }, { retryAfterMs = WINDOW_MS, receivedMs }) =>
+        limiterOf(endpoint).pauseUntil(receivedMs + retryAfterMs),
+      refusal: refusalError,
+      refusalInBody: bodyRefusal,
+    },
+    options,
+  );
+}

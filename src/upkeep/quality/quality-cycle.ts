@@ -1,0 +1,68 @@
+// One quality check of a collector's markets after the other: summaries into the store, a word to a person when a series
+// is not good enough any more, and when it is again.
+import type { Clock } from "../../core/clock.js";
+import type { Log } from "../../core/log.js";
+import type { QualitySummary } from "../../store/quality-records.js";
+import type { Store } from "../../store/store.js";
+import type { Alerts } from "../alerts/alerts.js";
+import type { Series } from "../candle-keeper.js";
+import { DataQualityChecker } from "./data-quality-checker.js";
+import type { QualityReport } from "./quality-report.js";
+
+export interface QualityCycleOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How far back a check looks. */
+  readonly lookbackMs: number;
+  /** Below this score, 0 to 100, a series is not valid. */
+  readonly minScore: number;
+  readonly alerts: Pick<Alerts, "raise" | "resolve"> | undefined;
+}
+
+export class QualityCycle {
+  readonly #options: QualityCycleOptions;
+  readonly #checker: DataQualityChecker;
+
+  constructor(options: QualityCycleOptions) {
+    this.#options = options;
+    this.#checker = new DataQualityChecker(options);
+  }
+
+  /** @throws TickwellError `database` */
+  async run(series: readonly Series[]): Promise<QualityReport> {
+    const { lookbackMs } = this.#options;
+    const marketIds = [...new Set(series.map(({ market }) => market.id))];
+    const summaries = await this.#checker.checkAllActiveMarkets({ lookbackMs, marketIds });
+    const exchangeOf = new Map(series.map(({ market }) => [market.id, market.exchange]));
+    for (const summary of summaries) this.#alert(summary, exchangeOf.get(summary.marketId));
+    return this.#checker.generateQualityReport(summaries);
+  }
+
+  #alert(summary: QualitySummary, exchange: string | undefined): void {
+    const { alerts, minScore } = this.#options;
+    const name = `${summary.market} ${summary.timeframe}`;
+    const score = summary.score?.toFixed(1) ?? "none";
+    const key = `quality:${name}`;
+    if (!needsAPerson(summary, minScore)) {
+      alerts?.resolve(key, `${name}: the score is ${score} again`);
+      return;
+    }
+    const why = [...summary.errors, ...summary.warnings].map(({ message }) => message).join("; ");
+    alerts?.raise({
+      key,
+      severity: "warning",
+      exchange,
+      title: `${name}: quality ${score}, at least ${minScore} is wanted`,
+      text: `${why}. See \`tickwell quality --market ${summary.market}\`; what is missing is being repaired by itself.`,
+    });
+  }
+}
+
+/** A candle that is missing is being repaired, and a repair that fails is told by itself; rows that nobody can explain are not. */
+function needsAPerson({ score, errors }: QualitySummary, minScore: number): boolean {
+  return (
+    (score ?? 100) < minScore ||
+    errors.some(({ code }) => code !== "missing_candles" && code !== "rule_broken")
+  );
+}
