@@ -13,6 +13,8 @@ export interface PipelineOptions {
   readonly log: Log;
   /** Candles between feeds and database at most. */
   readonly stageRowsMax: number;
+  /** How long the first page of a commit waits for others, ms; default 100. */
+  readonly batchAgeMs?: number;
   readonly onCommit?: (result: CommitResult, staged: readonly StagedBatch[]) => void;
 }
 
@@ -28,7 +30,7 @@ export class Pipeline {
   readonly #writing: Promise<void>;
   readonly #stopNow = new AbortController();
 
-  constructor({ store, clock, log, stageRowsMax, onCommit }: PipelineOptions) {
+  constructor({ store, clock, log, stageRowsMax, batchAgeMs = BATCH_AGE_MS, onCommit }: PipelineOptions) {
     const failed = new AbortController();
     this.failure = failed.signal;
     this.stage = new MemoryStage({ rowsMax: stageRowsMax, clock });
@@ -38,7 +40,7 @@ export class Pipeline {
       clock,
       log,
       batchRowsMax: BATCH_ROWS_MAX,
-      batchAgeMs: BATCH_AGE_MS,
+      batchAgeMs,
       ...(onCommit ? { onCommit } : {}),
     });
     this.#writing = writer.run(this.#stopNow.signal);

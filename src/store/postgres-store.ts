@@ -284,7 +284,7 @@ export class PostgresStore implements Store {
   applyRetention(
     periods: RetentionPeriods,
     nowMs: number,
-    signal = new AbortController().signal,
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<RetentionOutcome> {
     const { timescale } = this.capabilities;
     const hands = {

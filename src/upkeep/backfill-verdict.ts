@@ -31,6 +31,8 @@ export interface Verdict {
 
 /** Full jitter below these: the first retry within a minute, none later than an hour unless the exchange asks for it. */
 const BACKOFF = { baseDelayMs: 60_000, maxDelayMs: 3_600_000 } as const;
+/** A host that turns us away is asked again this late: a person has to act, and the alert tells him so. */
+const REFUSED_PAUSE_MS = 600_000;
 /** A wait for a confirmation takes at least so long, so that a queue of one task does not spin. */
 const POSTPONED_MS_MIN = 1_000;
 
@@ -65,7 +67,7 @@ export function judgeBackfill(
   const fault = error === undefined ? ({ kind: "exchange", code: undefined } as const) : classifyError(error);
   if (error !== undefined && isAway(fault)) {
     const wait = planRetry(fault, 1, { ...BACKOFF, attempts: Infinity, random, nowMs });
-    const delayMs = wait.do === "retry" ? wait.delayMs : BACKOFF.maxDelayMs;
+    const delayMs = wait.do === "retry" ? wait.delayMs : REFUSED_PAUSE_MS;
     return { kind: "postponed", outcome: { status: "pending", isRetry: false, delayMs, errorMessage } };
   }
   const attempts = task.maxRetries + 1;
@@ -97,6 +99,8 @@ function isAway({ kind }: Fault): boolean {
     case "ip_ban":
     case "maintenance":
     case "exchange":
+    case "geo_blocked":
+    case "auth":
       return true;
     default:
       return false;

@@ -1,7 +1,7 @@
 // One repair cycle after the other of a collector: failed tasks get their second chance, gaps become tasks, tasks that are
 // due are worked off, and what was changed in the past is made visible in the longer candles.
 import type { Clock } from "../core/clock.js";
-import { classifyError } from "../core/fault.js";
+import { TickwellError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import { formatMarketName } from "../core/model/market.js";
 import type { Random } from "../core/random.js";
@@ -63,7 +63,7 @@ export class RepairCycle {
   /** By key: what is worked on, and where tasks of others are not. */
   #series: ReadonlyMap<string, Series> = new Map();
   /** `on_failure: halt` has spoken during a task. */
-  #halted: unknown;
+  #halted: TickwellError | undefined;
 
   constructor(options: RepairCycleOptions) {
     this.#options = options;
@@ -88,7 +88,7 @@ export class RepairCycle {
       const report = await this.#workOff(series, signal);
       for (const key of ["completed", "postponed", "retried", "failed", "candles"] as const)
         total[key] += report[key];
-      if (this.#halted !== undefined) throw this.#halted;
+      if (this.#halted) throw this.#halted;
       if (report.completed + report.postponed + report.retried + report.failed < TASKS_A_ROUND) break;
     }
     await store.refreshAggregates(signal);
@@ -139,7 +139,7 @@ export class RepairCycle {
     try {
       return await keeper.fill({ market, timeframe: task.timeframe }, task, signal);
     } catch (error) {
-      if (classifyError(error).kind === "validation") this.#halted ??= error;
+      if (error instanceof TickwellError && error.fault.kind === "validation") this.#halted ??= error;
       throw error;
     }
   }

@@ -108,6 +108,8 @@ export class ScenarioWorld {
       clock: systemClock,
       log: silentLog,
       stageRowsMax: 50_000,
+      // Real time, which a scenario of a month does not have.
+      batchAgeMs: 2,
     });
     return (this.#process = { store, pipeline, venues: new Map() });
   }

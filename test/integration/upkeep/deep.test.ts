@@ -85,7 +85,8 @@ describe("the deep check", () => {
   });
 
   it("finds a void that is none, reopens it and fills it", async () => {
-    const world = await openWorld({ nowMs: NOW_MS, faults: [{ kind: "late", ...STRUCK, answers: 2 }] });
+    // Left out of the first answer, of the second, and of the wider question that is to witness the void.
+    const world = await openWorld({ nowMs: NOW_MS, faults: [{ kind: "late", ...STRUCK, answers: 3 }] });
     await world.backfill(SYMBOL, "1m", RANGE);
     const key = await world.seriesKey(SYMBOL, "1m");
     const { store } = await world.process();

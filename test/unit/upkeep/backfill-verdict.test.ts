@@ -82,6 +82,14 @@ describe("judgeBackfill", () => {
     expect(verdict).toMatchObject({ kind: "postponed", outcome: { isRetry: false, delayMs: 30_000 } });
   });
 
+  it("asks a host that turns us away again, later", () => {
+    const error = new TickwellError({ kind: "geo_blocked" }, "not from here");
+    expect(judge({ missing: TEN, error }, 5)).toMatchObject({
+      kind: "postponed",
+      outcome: { isRetry: false, delayMs: 600_000 },
+    });
+  });
+
   it("waits for the end of a ban", () => {
     const error = new TickwellError({ kind: "ip_ban", untilMs: NOW.nowMs + 600_000 }, "banned");
     expect(judge({ missing: TEN, error }, 5)).toMatchObject({
@@ -137,11 +145,11 @@ describe("judgeBackfill", () => {
   });
 
   it("fails at once where another attempt cannot help", () => {
-    const error = new TickwellError({ kind: "geo_blocked" }, "not from here");
+    const error = new TickwellError({ kind: "bad_request", code: "-1100" }, "no such thing");
     expect(judge({ missing: TEN, error }).outcome).toMatchObject({
       status: "failed",
       errorMessage:
-        "another attempt would fail as well: 10 of 60 candles are missing, 2024-01-01 00:10 to 2024-01-01 00:20 UTC; not from here",
+        "another attempt would fail as well: 10 of 60 candles are missing, 2024-01-01 00:10 to 2024-01-01 00:20 UTC; no such thing",
     });
   });
 });
