@@ -509,8 +509,12 @@ describe("what is stored", () => {
     for (const { id, symbol } of world.stored)
       await world.store.commit([batchOf(id, candlesBetween(0, symbol === "BTC/USDT" ? 100 : 80))]);
     await world.checker.checkAllActiveMarkets({ lookbackMs: 24 * HOUR_MS });
-    // The checker's clock stands in 2024; the query speaks of now.
-    await world.database.sql("UPDATE data_quality_summary SET check_time = now()");
+    // The checker's clock stands in 2024; the query speaks of now. A hypertable's rows do not move by an UPDATE.
+    await world.database.sql(`
+      CREATE TEMP TABLE moved AS SELECT * FROM data_quality_summary;
+      UPDATE moved SET check_time = now();
+      TRUNCATE data_quality_summary;
+      INSERT INTO data_quality_summary OVERRIDING SYSTEM VALUE SELECT * FROM moved;`);
     const { columns, rows } = await world.store.query(
       `SELECT m.symbol, AVG(dqs.quality_score) AS avg_score, SUM(dqs.missing_count) AS total_missing
 FROM data_quality_summary dqs JOIN markets m ON dqs.market_id = m.id
