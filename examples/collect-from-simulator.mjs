@@ -1,4 +1,4 @@
-// Collects a day of candles from a simulated exchange into an embedded database, and shows what is proven.
+// Collects a day of candles from a simulated exchange into an embedded database: one run of each of the three cycles.
 // node examples/collect-from-simulator.mjs
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -31,8 +31,15 @@ const config = {
 };
 
 const collector = new Collector({ config, exchange, store, pipeline, clock: systemClock, log: silentLog });
-const report = await collector.runCollectionCycle(never);
-console.log(`${report.candles} candles collected, ${report.missingCandles} missing`);
+const collected = await collector.runCollectionCycle(never);
+console.log(`the present: ${collected.candles} candles, ${collected.missingCandles} of the day are missing`);
+const repaired = await collector.runBackfillCycle(never);
+console.log(
+  `the past: ${repaired.candles} candles in ${repaired.completed} tasks, ${repaired.missingCandles} missing`,
+);
+const { lowest_score } = await collector.runQualityCheckCycle(never);
+console.log(`quality: ${lowest_score} of 100`);
+// For good: `const ended = collector.start(); … await collector.stop(); await ended;`
 
 const { columns, rows } = await store.query(
   "SELECT open_time, open, high, low, close, volume FROM ohlcv ORDER BY open_time DESC LIMIT 3",
