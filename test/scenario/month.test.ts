@@ -19,8 +19,8 @@ const DAY_MS = 24 * HOUR_MS;
 const START_MS = Date.UTC(2024, 2, 1, 0, 0, 30);
 const SINCE_MS = Date.UTC(2024, 1, 28);
 const DAYS = 30;
-const COLLECT_MS = 30 * MINUTE_MS;
-const BACKFILL_MS = HOUR_MS;
+const COLLECT_MS = HOUR_MS;
+const BACKFILL_MS = 2 * HOUR_MS;
 const QUALITY_MS = 12 * HOUR_MS;
 const VOLUME_SPIKE = 12;
 /** Ends in the last days of the month. */
@@ -100,7 +100,7 @@ function drawPlan(seed: number): { faults: Fault[]; implied: Map<string, Implied
       faults.push({ kind: "volume_spike", ...only, from: at(15 + i, hour(), 50), factor: 20 });
   }
   // A closed candle that is corrected after a cycle has seen it: the last one before a cycle.
-  faults.push({ kind: "revised", exchange: "binance", symbols: ["ETH/USDT"], ...oneMinute(at(3, 12, 29)) });
+  faults.push({ kind: "revised", exchange: "binance", symbols: ["ETH/USDT"], ...oneMinute(at(3, 12, 59)) });
   faults.push({ kind: "revised", exchange: "okx", symbols: ["BTC/USDT"], ...oneMinute(at(4, 6, 59)) });
   // Answers that fail or lie, on both exchanges.
   for (const endpoint of ["klines", "candles", "history-candles"]) {
@@ -193,7 +193,7 @@ describe("a month of two exchanges, run by the cycles alone", () => {
               symbols: SERIES.filter(([name]) => name === exchange).map(([, symbol]) => ({ symbol })),
               mode: {
                 history: { since: formatTime(SINCE_MS) },
-                intervals: { collect: "30m", backfill: "1h", quality: "12h" },
+                intervals: { collect: "1h", backfill: "2h", quality: "12h" },
               },
               validation: { max_volume_spike: VOLUME_SPIKE },
               retry: { attempts: 3 },

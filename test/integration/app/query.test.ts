@@ -37,7 +37,8 @@ async function fingerprint(): Promise<unknown> {
   return database.sql(`SELECT
     (SELECT md5(string_agg(o::text, '' ORDER BY o::text)) FROM ohlcv o) AS candles,
     (SELECT md5(string_agg(e::text, '' ORDER BY e::text)) FROM exchanges e) AS exchanges,
-    (SELECT count(*) FROM pg_class) AS relations, (SELECT count(*) FROM pg_roles) AS roles,
+    -- TimescaleDB's own jobs make tables of theirs meanwhile.
+    (SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text !~ '^(_timescaledb|pg_toast)') AS relations, (SELECT count(*) FROM pg_roles) AS roles,
     (SELECT count(*) FROM pg_largeobject_metadata) AS objects,
     (SELECT last_value FROM markets_id_seq) AS sequence`);
 }
@@ -144,7 +145,7 @@ describe("query", () => {
   it("explains, and says no more than the result on stdout", async () => {
     const { status, stdout, stderr } = await query("explain analyze SELECT * FROM ohlcv");
     expect(status).toBe(0);
-    expect(stdout).toContain("ohlcv");
+    expect(stdout).toMatch(/Scan.* on /);
     expect(stderr).toMatch(/^\d+ rows\n$/);
   });
 });
