@@ -88,12 +88,16 @@ export class RepairCycle {
       const report = await this.#workOff(series, signal);
       for (const key of ["completed", "postponed", "retried", "failed", "candles"] as const)
         total[key] += report[key];
-      if (this.#halted) throw this.#halted;
+      this.#throwIfHalted();
       if (report.completed + report.postponed + report.retried + report.failed < TASKS_A_ROUND) break;
     }
     await store.refreshAggregates(signal);
     await this.#resolveFailures(series);
     return { ...total, missingCandles: await countMissing(store, series) };
+  }
+
+  #throwIfHalted(): void {
+    if (this.#halted) throw this.#halted;
   }
 
   /** Up to where collection looks after holes by itself. Asks nobody: gaps are on record also while the exchange is away. */

@@ -232,7 +232,7 @@ describe("a month of two exchanges, run by the cycles alone", () => {
     // The silence of a market that does not trade any more is believed after a day; until then it is a gap.
     const gaps = await store.gaps({});
     expect(gaps.map(({ market }) => market)).toEqual([`binance:${DELISTED}`]);
-    expect(gaps[0]?.startMs).toBeGreaterThan(world.clock.nowMs() - 25 * HOUR_MS);
+    expect(gaps[0]?.startMs).toBeGreaterThan(world.clock.nowMs() - 27 * HOUR_MS);
     const delistedMs = at(26, 13, 5);
     for (const [exchange, symbol] of SERIES) {
       const untilMs = symbol === DELISTED ? delistedMs : endMs;
