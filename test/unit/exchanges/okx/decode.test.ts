@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { parseDecimal, type Decimal } from "../../../../src/core/decimal.js";
-import { decodeCandle, decodeInstruments, decodeTrade } from "../../../../src/exchanges/okx/decode.js";
+import {
+  decodeCandle,
+  decodeEnvelope,
+  decodeInstruments,
+  decodeTrade,
+} from "../../../../src/exchanges/okx/decode.js";
 import { multiplyDecimals } from "../../../../src/exchanges/okx/multiply-decimals.js";
 
 const decimal = (text: string): Decimal => parseDecimal(text) as Decimal;
@@ -131,9 +138,11 @@ describe("decodeInstruments", () => {
 });
 
 /** A folder of answers recorded from OKX, which are not ours to ship. */
-const PAYLOADS = process.env.TICKWELL_OKX_PAYLOADS ?? "";
+const SHARED = fileURLToPath(new URL("../../../../../shared/data", import.meta.url));
+const PAYLOADS = `${SHARED}/payloads/okx`;
+const RECORDING = `${SHARED}/recordings/OKX.0.gz`;
 
-describe.skipIf(!existsSync(PAYLOADS))("recorded answers of OKX", () => {
+describe.skipIf(!existsSync(PAYLOADS))("recorded answers of OKX (../shared/data)", () => {
   const read = (name: string): unknown => JSON.parse(readFileSync(`${PAYLOADS}/${name}.json`, "utf8"));
 
   it("lists spot markets and linear swaps", () => {
@@ -145,5 +154,35 @@ describe.skipIf(!existsSync(PAYLOADS))("recorded answers of OKX", () => {
     expect(swaps.markets).toContainEqual(
       expect.objectContaining({ symbol: "ETH/USDT:USDT", contractSize: "0.1", listedMs: 1_573_557_408_000 }),
     );
+  });
+
+  it("reads candles of a swap in base units", () => {
+    const [first, second] = decodeEnvelope(read("http_get_candlesticks_full")).map((row) =>
+      decodeCandle(row, { isSwap: true }),
+    );
+    expect(first).toMatchObject({ openTimeMs: 1_747_094_040_000, volume: "10.4037", isClosed: true });
+    expect(second).toMatchObject({ close: "102806.1", quoteVolume: "7364701.57952", tradeCount: null });
+  });
+});
+
+describe.skipIf(!existsSync(RECORDING))("a recorded connection to OKX of 2022 (../shared/data)", () => {
+  const lines = existsSync(RECORDING) ? gunzipSync(readFileSync(RECORDING)).toString("utf8").split("\n") : [];
+
+  it.each(["SPOT", "SWAP"] as const)("lists every %s instrument it holds", (instType) => {
+    const answers = lines.filter((line) =>
+      line.startsWith(`https://www.okx.com/api/v5/public/instruments?instType=${instType} `),
+    );
+    expect(answers.length).toBeGreaterThan(0);
+    for (const line of answers) {
+      const json = JSON.parse(line.slice(line.indexOf(": {") + 2)) as {
+        data: { ctType: string; instId: string }[];
+      };
+      const wanted = json.data.filter(({ ctType }) => instType === "SPOT" || ctType === "linear");
+      const { markets, unreadable } = decodeInstruments(json, instType);
+      expect(unreadable).toEqual([]);
+      expect(markets.map(({ nativeSymbol }) => nativeSymbol)).toEqual(wanted.map(({ instId }) => instId));
+      if (instType === "SWAP")
+        expect(markets.every(({ symbol }) => /^[^/]+\/[^/:]+:USD[TC]$/.test(symbol))).toBe(true);
+    }
   });
 });
