@@ -6,7 +6,7 @@ import { formatCount } from "./table.js";
 
 interface LogEntry {
   readonly id: number;
-  readonly symbol: string;
+  readonly market: string;
   readonly startMs: number;
   readonly endMs: number;
   readonly reason: GapReason;
@@ -44,25 +44,25 @@ export class DemoNarrator {
     const entries = await this.#read(signal);
     const opened = entries.filter((entry) => !this.#toldOpen.has(entry.id));
     const closed = entries.filter((entry) => entry.isClosed && !this.#toldClosed.has(entry.id));
-    for (const [first, symbols] of groupAlike(opened)) {
-      this.#tell({ kind: "missing", subject: subjectOf(first, symbols), explanation: because(first) });
+    for (const [first, markets] of groupAlike(opened)) {
+      this.#tell({ kind: "missing", subject: subjectOf(first, markets), explanation: because(first) });
     }
-    for (const [first, symbols] of groupAlike(closed))
-      this.#tell({ ...outcomeOf(first), subject: subjectOf(first, symbols) });
+    for (const [first, markets] of groupAlike(closed))
+      this.#tell({ ...outcomeOf(first), subject: subjectOf(first, markets) });
     for (const entry of opened) this.#toldOpen.add(entry.id);
     for (const entry of closed) this.#toldClosed.add(entry.id);
   }
 
   async #read(signal: AbortSignal): Promise<LogEntry[]> {
     const { rows } = await this.#store.query(
-      `SELECT g.id, m.symbol, extract(epoch FROM g.start_time)::float8 * 1000, extract(epoch FROM g.end_time)::float8 * 1000,
+      `SELECT g.id, e.name || ':' || m.symbol AS market, extract(epoch FROM g.start_time)::float8 * 1000, extract(epoch FROM g.end_time)::float8 * 1000,
               g.reason, g.detail, g.closed_at IS NOT NULL, g.repaired_records, g.void_records
-       FROM gap_log g JOIN markets m ON m.id = g.market_id ORDER BY g.start_time, m.symbol`,
+       FROM gap_log g JOIN markets m ON m.id = g.market_id JOIN exchanges e ON e.id = m.exchange_id ORDER BY g.start_time, market`,
       signal,
     );
-    return rows.map(([id, symbol, startMs, endMs, reason, detail, isClosed, repaired, voided]) => ({
+    return rows.map(([id, market, startMs, endMs, reason, detail, isClosed, repaired, voided]) => ({
       id: Number(id),
-      symbol: String(symbol),
+      market: String(market),
       startMs: Number(startMs),
       endMs: Number(endMs),
       reason: reason as GapReason,
@@ -74,14 +74,14 @@ export class DemoNarrator {
   }
 }
 
-/** Entries of the same range, reason and outcome, in order: one of them, and the symbols of all. */
+/** Entries of the same range, reason and outcome, in order: one of them, and the markets of all. */
 function groupAlike(entries: readonly LogEntry[]): [LogEntry, string[]][] {
   const groups = new Map<string, [LogEntry, string[]]>();
   for (const entry of entries) {
     const key = [entry.startMs, entry.endMs, entry.reason, entry.isClosed, entry.voided > 0].join(" ");
     const group = groups.get(key);
-    if (group) group[1].push(entry.symbol);
-    else groups.set(key, [entry, [entry.symbol]]);
+    if (group) group[1].push(entry.market);
+    else groups.set(key, [entry, [entry.market]]);
   }
   return [...groups.values()];
 }
@@ -115,11 +115,11 @@ function outcomeOf({ repaired, voided }: LogEntry): Pick<DemoEvent, "kind" | "ex
   };
 }
 
-function subjectOf(entry: LogEntry, symbols: readonly string[]): string {
+function subjectOf(entry: LogEntry, markets: readonly string[]): string {
   const names =
-    symbols.length <= NAMES_MAX + 1
-      ? symbols.join(", ")
-      : `${symbols.slice(0, NAMES_MAX).join(", ")} and ${symbols.length - NAMES_MAX} more`;
+    markets.length <= NAMES_MAX + 1
+      ? markets.join(", ")
+      : `${markets.slice(0, NAMES_MAX).join(", ")} and ${markets.length - NAMES_MAX} more`;
   const candles = (entry.endMs - entry.startMs) / MINUTE_MS;
   const from = formatMinute(entry.startMs);
   return candles === 1

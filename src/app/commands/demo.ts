@@ -19,6 +19,7 @@ import { Pipeline } from "../../pipeline/pipeline.js";
 import { openStore } from "../../store/open-store.js";
 import { seededRandom } from "../../core/random.js";
 import type { Store } from "../../store/store.js";
+import { ApiErrorLogger } from "../../upkeep/errors/api-error-logger.js";
 import type { QualityReport } from "../../upkeep/quality/quality-report.js";
 import type { RepairReport } from "../../upkeep/repair-cycle.js";
 import type { GroundTruth } from "../../../simulator/ground-truth.js";
@@ -153,6 +154,7 @@ class Demo {
     const clock = this.#clock;
     const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 20_000 });
     const failures = new Map<string, number>();
+    const errors = new ApiErrorLogger({ store, clock, log });
     const venues: Exchange[] = [];
     const collectors = Object.entries(DEMO_MARKETS).map(([name, symbols]) => {
       const config = resolveCollector(
@@ -176,7 +178,9 @@ class Demo {
         random: seededRandom(this.#seed),
         bans: store.bans,
         log,
-        onFailure: ({ fault, willRetryInMs }) => {
+        onFailure: (failure) => {
+          const { fault, willRetryInMs } = failure;
+          errors.log(failure);
           if (willRetryInMs !== undefined) failures.set(fault.kind, (failures.get(fault.kind) ?? 0) + 1);
         },
       });
@@ -196,6 +200,7 @@ class Demo {
     } finally {
       await Promise.all(venues.map((venue) => venue.close()));
       await pipeline.close();
+      await errors.close();
     }
   }
 
@@ -321,7 +326,7 @@ class Demo {
       );
       const tickwell = `${commandLine()} --data-dir ${this.#dataDir}`;
       stdout(
-        `\nLook at it yourself:\n  ${tickwell} quality\n  ${tickwell} gaps\n  ${tickwell} tasks\n  ${tickwell} query "SELECT * FROM ohlcv LIMIT 5"\n`,
+        `\nLook at it yourself:\n  ${tickwell} quality\n  ${tickwell} gaps\n  ${tickwell} tasks\n  ${tickwell} errors\n  ${tickwell} query "SELECT * FROM ohlcv LIMIT 5"\n`,
       );
     }
     setExitStatus(isComplete && isProven ? EXIT.done : EXIT.shortfall);
