@@ -21,7 +21,16 @@ export function createLog(options: { level: LogLevel; isPretty: boolean; hasColo
         singleLine: true,
       })
     : destination({ fd: 2, sync: true });
-  return pino({ level: options.level, base: null }, stream);
+  // Names and ISO times: what reads the lines of a service is often a person with grep.
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    stream,
+  );
 }
 
 /** For tests and library users who do not want to hear anything. */

@@ -62,6 +62,8 @@ export class RepairCycle {
   readonly #scheduler: BackfillScheduler;
   /** By key: what is worked on, and where tasks of others are not. */
   #series: ReadonlyMap<string, Series> = new Map();
+  /** Markets the exchange has refused to know in this cycle. */
+  readonly #unknown = new Set<number>();
   /** `on_failure: halt` has spoken during a task. */
   #halted: TickwellError | undefined;
 
@@ -81,6 +83,7 @@ export class RepairCycle {
     const { store } = this.#options;
     this.#series = new Map(series.map((each) => [seriesKeyText(keyOf(each)), each]));
     this.#halted = undefined;
+    this.#unknown.clear();
     await this.#retryFailed(series);
     const total = { planned: 0, completed: 0, postponed: 0, retried: 0, failed: 0, candles: 0 };
     for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -144,6 +147,7 @@ export class RepairCycle {
       return await keeper.fill({ market, timeframe: task.timeframe }, task, signal);
     } catch (error) {
       if (error instanceof TickwellError && error.fault.kind === "validation") this.#halted ??= error;
+      if (error instanceof TickwellError && error.fault.kind === "bad_symbol") this.#unknown.add(market.id);
       throw error;
     }
   }
@@ -168,6 +172,9 @@ export class RepairCycle {
     const words = `${task.market} ${task.timeframe}, ${range}: repair task ${task.id} ${kind}${detail === undefined ? "" : `: ${detail}`}`;
     if (kind === "failed") {
       log.warn(words);
+      // The collector's list tells of a market that is gone or suspended, once.
+      const isActive = this.#series.get(seriesKeyText(task))?.market.isActive ?? true;
+      if (!isActive || this.#unknown.has(task.marketId)) return;
       alerts?.raise({
         key: alertKey(task.market, task.timeframe),
         severity: "warning",

@@ -4,6 +4,7 @@ import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import { classifyError, describeError } from "../../core/fault.js";
 import type { Store } from "../../store/store.js";
+import type { Alerts } from "../../upkeep/alerts/alerts.js";
 import type { QualityReport } from "../../upkeep/quality/quality-report.js";
 import type { RepairReport } from "../../upkeep/repair-cycle.js";
 import { readDuration, usageError } from "../arguments.js";
@@ -60,6 +61,8 @@ class StartCommand {
   readonly #signal: AbortSignal;
   /** Aborted when one collector cannot go on: all of them stop, and the process ends with its error. */
   readonly #failed: AbortController;
+  /** By collector: the kinds of faults of its last cycle. */
+  readonly #failing = new Map<string, string>();
 
   constructor(parts: {
     store: Store;
@@ -84,14 +87,16 @@ class StartCommand {
     const ending = new AbortController();
     const retention = runtime.runRetention(AbortSignal.any([this.#signal, ending.signal]));
     try {
-      const running = collectors.map((config) => this.#runCollector(runtime.collector(config)));
+      const running = collectors.map((config) =>
+        this.#runCollector(runtime.collector(config), runtime.alerts),
+      );
       const errors: unknown[] = [];
       running.forEach((each, i) => {
         each.catch((error: unknown) => {
           errors.push(error);
           const name = collectors[i]?.name ?? "";
           runtime.alerts.raise({
-            key: `stopped:${name}`,
+            key: stoppedKey(name),
             severity: "critical",
             exchange: collectors[i]?.exchange.name,
             title: `collector ${name} has stopped`,
@@ -112,9 +117,11 @@ class StartCommand {
     if (!this.#options.once) log.info("stopped: everything received is stored");
   }
 
-  async #runCollector(collector: Collector): Promise<void> {
+  async #runCollector(collector: Collector, alerts: Alerts): Promise<void> {
     const { log } = this.#context;
     if (!(await this.#reach(collector))) return;
+    const { name } = collector.config;
+    alerts.resolve(stoppedKey(name), `collector ${name} runs again`);
     if (this.#options.once || !collector.config.mode.live) return this.#runOnce(collector);
     await collector.run(this.#signal, {
       onCollected: (report) => this.#describe(collector, report),
@@ -163,8 +170,7 @@ class StartCommand {
   #describe(collector: Collector, report: CycleReport): void {
     const { log } = this.#context;
     const { name } = collector.config;
-    for (const { series, error } of report.failures)
-      log.warn(`${name}: ${formatSeries(series)}: ${describeError(error)}; a gap until the next cycle`);
+    this.#describeFailures(name, report);
     const unasked =
       (report.failures.length > 0 ? `, ${report.failures.length} of them could not be asked` : "") +
       (report.unfinished > 0 ? `, ${report.unfinished} still being waited for` : "");
@@ -178,6 +184,19 @@ class StartCommand {
       report.rejected > 0 ? `, ${formatCount(report.rejected)} refused rows in quarantine` : "";
     log.info(
       `${name}: ${formatCount(report.candles)} candles in ${report.series} series${unasked}${rejected}; ${missing}`,
+    );
+  }
+
+  /** What fails in cycle after cycle is said in full once, and again when it becomes something else. */
+  #describeFailures(name: string, { failures }: CycleReport): void {
+    const [first] = failures;
+    const kinds = [...new Set(failures.map(({ error }) => classifyError(error).kind))].sort().join(", ");
+    const before = this.#failing.get(name);
+    this.#failing.set(name, kinds);
+    if (!first || kinds === before) return;
+    const others = failures.length > 1 ? `, and ${failures.length - 1} more series` : "";
+    this.#context.log.warn(
+      `${name}: ${formatSeries(first.series)}${others}: ${describeError(first.error)}; a gap until it is asked again, in each cycle`,
     );
   }
 
@@ -204,10 +223,19 @@ class StartCommand {
     { series, lowest_score: lowest, valid_series: valid }: QualityReport,
   ): void {
     if (series.length === 0 || lowest === null) return;
+    const worst = series
+      .filter((each) => !each.is_valid)
+      .toSorted((a, b) => (a.quality_score ?? 100) - (b.quality_score ?? 100))[0];
+    const why = worst?.validation_errors.map(({ message }) => message).join("; ") ?? "";
+    const about = worst ? `, ${worst.market} ${worst.timeframe}${why === "" ? "" : `: ${why}`}` : "";
     this.#context.log.info(
-      `${config.name}: quality of the last ${formatDuration(config.quality.lookbackMs)}: ${valid} of ${series.length} series valid, lowest score ${lowest.toFixed(2)}`,
+      `${config.name}: quality of the last ${formatDuration(config.quality.lookbackMs)}: ${valid} of ${series.length} series valid, lowest score ${lowest.toFixed(2)}${about}`,
     );
   }
+}
+
+function stoppedKey(collector: string): string {
+  return `stopped:${collector}`;
 }
 
 function isUnreachable(error: unknown): boolean {

@@ -19,6 +19,8 @@ export function trackFailures(options: {
   const tracker = new ConsecutiveFailureTracker({
     threshold,
     onChange: (change) => {
+      // A market that is delisted or renamed is told by whoever knows the exchange's list: once is enough.
+      if (change.last?.fault.kind === "bad_symbol") return;
       if (change.status === "trouble") alerts.raise(toAlert(change));
       else alerts.resolve(KIND + change.key, recoveryText(change));
     },
@@ -29,16 +31,12 @@ export function trackFailures(options: {
 
 function toAlert(change: FailureChange): Alert {
   const { key, exchange, last, failures } = change;
-  const isUnknownMarket = last?.fault.kind === "bad_symbol";
   return {
     key: KIND + key,
-    // A market nobody can be asked for any more needs a person; the rest may pass by itself.
-    severity: isUnknownMarket ? "warning" : "critical",
+    severity: "critical",
     exchange,
-    title: `${subjectOf(change)}: ${isUnknownMarket ? "the exchange does not know this market" : "requests fail"}`,
-    text: isUnknownMarket
-      ? `it may be delisted or renamed: ${last.message}`
-      : `${failures ?? "several"} requests in a row failed, ${change.endpoint}; the last one: ${last?.message ?? "unknown"}`,
+    title: `${subjectOf(change)}: requests fail`,
+    text: `${failures ?? "several"} requests in a row failed, ${change.endpoint}; the last one: ${last?.message ?? "unknown"}`,
   };
 }
 

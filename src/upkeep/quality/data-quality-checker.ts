@@ -126,7 +126,7 @@ export class DataQualityChecker {
       return;
     }
     const why = worst.errors.map((error) => error.message).join("; ");
-    log.warn(
+    log.debug(
       `quality: ${invalid.length} of ${summaries.length} series are not valid; the worst is ${worst.market} ${worst.timeframe} with ${worst.score?.toFixed(2) ?? "no score"}${why === "" ? "" : `: ${why}`}`,
     );
   }

@@ -34,12 +34,16 @@ export class QualityCycle {
     const { lookbackMs } = this.#options;
     const marketIds = [...new Set(series.map(({ market }) => market.id))];
     const summaries = await this.#checker.checkAllActiveMarkets({ lookbackMs, marketIds });
-    const exchangeOf = new Map(series.map(({ market }) => [market.id, market.exchange]));
-    for (const summary of summaries) this.#alert(summary, exchangeOf.get(summary.marketId));
+    const markets = new Map(series.map(({ market }) => [market.id, market]));
+    for (const summary of summaries) {
+      const market = markets.get(summary.marketId);
+      // That a market is suspended is told by the collector's list.
+      if (market?.isActive) this.#alert(summary, market.exchange);
+    }
     return this.#checker.generateQualityReport(summaries);
   }
 
-  #alert(summary: QualitySummary, exchange: string | undefined): void {
+  #alert(summary: QualitySummary, exchange: string): void {
     const { alerts, minScore } = this.#options;
     const name = `${summary.market} ${summary.timeframe}`;
     const score = summary.score?.toFixed(1) ?? "none";
