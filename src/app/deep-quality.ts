@@ -87,6 +87,7 @@ async function checkMarket(
       { market, report },
       bounded,
     );
+    await store.refreshAggregates(bounded);
     return { report, repair };
   } finally {
     await Promise.all([exchange.close(), archive?.close()]);

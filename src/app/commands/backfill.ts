@@ -14,6 +14,7 @@ import { backfillRange } from "../../upkeep/backfill-range.js";
 import { CandleKeeper, type Series } from "../../upkeep/candle-keeper.js";
 import { readTime, usageError } from "../arguments.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import { validationFor } from "../config-resolve.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
 import { exchangeFor } from "../exchange-for.js";
 import { findMarket, readMarketName, readTimeframe } from "../market-lookup.js";
@@ -108,6 +109,7 @@ class BackfillCommand {
         concurrency: this.#config.backfill.concurrency,
         pageRowsMax: this.#config.request.limit,
         voidConfirmAfterMs: this.#config.backfill.voidConfirmAfterMs,
+        validationOf: (series) => validationFor(this.#config, series.market.symbol),
       });
       await this.#fill(keeper, { market, timeframe: wanted.timeframe }, wanted.range, bounded);
     } catch (error) {
@@ -117,7 +119,8 @@ class BackfillCommand {
       // Everything received is stored, also after Ctrl-C.
       await pipeline.close();
     }
-    if (!signal.aborted) return;
+    // What an interrupted run leaves out is on record in the database, for the next one.
+    if (!signal.aborted) return void (await this.#store.refreshAggregates(signal));
     this.#context.stderr(
       "Interrupted: everything received is stored. The same command goes on where this one stopped.\n",
     );

@@ -237,6 +237,8 @@ class ImportRun {
       this.#progress?.stop();
       await pipeline.close();
     }
+    // What an interrupted run leaves out is on record in the database, for the next one.
+    if (!signal.aborted) await store.refreshAggregates(signal);
     this.#showRefused();
     const isComplete = readError === undefined && !signal.aborted;
     await this.#report(store, { ...series, key, importer, isComplete });
