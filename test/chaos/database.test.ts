@@ -78,7 +78,7 @@ describe.runIf(isLinux)("the embedded server killed while nothing is being writt
       await cli.says("nothing missing");
       const killed = folder.postmasterPid() ?? 0;
       process.kill(killed, "SIGKILL");
-      await cli.says("cannot be reached");
+      await cli.says("bringing it back");
       await until(() => (folder.postmasterPid() ?? killed) !== killed, { what: () => cli.stderr });
       const before = cli.stderr.length;
       await until(() => cli.stderr.slice(before).includes("nothing missing"), { what: () => cli.stderr });
