@@ -86,6 +86,7 @@ async function write(store: Store, candles: readonly Candle[], marketId: number)
   for (let i = 0; i < candles.length; i += PAGE_ROWS) {
     await pipeline.stage.append(
       {
+        kind: "candles",
         marketId,
         timeframe: "1m",
         source: "rest",

@@ -1,4 +1,4 @@
-// The contract every venue implements: five functions, from the wire to records. A venue repeats a single request that
+// The contract every venue implements: a handful of functions, from the wire to records. A venue repeats a single request that
 // failed in passing, and otherwise only says what it was asked and what it answered; paging, checking and storing are
 // done by whoever calls.
 import type { Clock } from "../core/clock.js";
@@ -6,7 +6,7 @@ import type { Fault } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { CandleCandidate } from "../core/model/candle.js";
 import type { MarketInfo } from "../core/model/market.js";
-import type { TradeCandidate } from "../core/model/trade.js";
+import type { TradeCandidate, TradeNumbering } from "../core/model/trade.js";
 import type { BanMemory } from "../core/net/ban-memory.js";
 import type { Random } from "../core/random.js";
 import type { RetryLimits } from "../core/retry.js";
@@ -17,8 +17,8 @@ export interface ExchangeTraits {
   /** Most rows a page of candles holds. */
   readonly candlePageRowsMax: number;
   readonly timeframes: readonly Timeframe[];
-  /** Where the number in a trade's id grows by one from fill to fill, a missing id is a proven loss. */
-  readonly hasContiguousTradeIds: boolean;
+  /** By which number trades are counted without holes, so that a missing one is a proven loss; undefined where none is. */
+  readonly tradeNumbering: TradeNumbering | undefined;
 }
 
 export interface CandleRequest {

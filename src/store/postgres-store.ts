@@ -2,7 +2,7 @@
 // and its own file where it is more.
 import { Pool, types, type PoolClient, type PoolConfig } from "pg";
 import type { BanMemory } from "../core/net/ban-memory.js";
-import type { CandleBatch } from "../core/model/candle-batch.js";
+import { rowsOf, type RecordBatch } from "../core/model/record-batch.js";
 import type { MarketInfo, MarketType } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import { maskText } from "../core/mask-text.js";
@@ -198,9 +198,9 @@ export class PostgresStore implements Store {
     });
   }
 
-  commit(batches: readonly CandleBatch[]): Promise<CommitResult> {
-    const rows = batches.reduce((sum, batch) => sum + batch.candles.length, 0);
-    return this.#database.transaction(`store ${rows.toLocaleString("en")} candles`, (client) =>
+  commit(batches: readonly RecordBatch[]): Promise<CommitResult> {
+    const rows = batches.reduce((sum, batch) => sum + rowsOf(batch), 0);
+    return this.#database.transaction(`store ${rows.toLocaleString("en")} rows`, (client) =>
       this.#commitWith(client, batches),
     );
   }
@@ -349,9 +349,12 @@ export class PostgresStore implements Store {
     );
   }
 
-  async #commitWith(client: PoolClient, batches: readonly CandleBatch[]): Promise<CommitResult> {
+  async #commitWith(client: PoolClient, batches: readonly RecordBatch[]): Promise<CommitResult> {
     const encoder = this.#encoders.pop() ?? new CopyEncoder();
-    const result = await commitBatches({ client, encoder }, batches);
+    const result = await commitBatches(
+      { client, encoder },
+      batches.filter((batch) => batch.kind === "candles"),
+    );
     // After a failure a socket may still hold the encoder's memory: then it is not used again.
     this.#encoders.push(encoder);
     return result;

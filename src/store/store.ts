@@ -1,7 +1,8 @@
 // The store's contract: what the pipeline writes, what upkeep asks, what users read. One implementation: PostgreSQL,
 // embedded or external.
 import type { BanMemory } from "../core/net/ban-memory.js";
-import type { CandleBatch, GapReason } from "../core/model/candle-batch.js";
+import type { GapReason } from "../core/model/candle-batch.js";
+import type { RecordBatch } from "../core/model/record-batch.js";
 import type { MarketInfo } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import type { SeriesKey } from "./series-key.js";
@@ -192,7 +193,7 @@ export interface Store {
    */
   follow(key: SeriesKey, range: TimeRange): Promise<number | undefined>;
   /** Rows, coverage, gaps and rejections of these pages in one transaction. */
-  commit(batches: readonly CandleBatch[]): Promise<CommitResult>;
+  commit(batches: readonly RecordBatch[]): Promise<CommitResult>;
   /** What of `range` is expected and neither covered nor void. */
   missing(key: SeriesKey, range: TimeRange): Promise<TimeRange[]>;
   openGaps(key: SeriesKey): Promise<OpenGap[]>;

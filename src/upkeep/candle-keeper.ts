@@ -227,7 +227,16 @@ export class CandleKeeper {
   ): Promise<void> {
     const { stage } = this.#options;
     const sequence = await stage.append(
-      { ...key, source: "rest", evidence: "rest_page", candles: [], voids: [], rejected: [], ...facts },
+      {
+        kind: "candles",
+        ...key,
+        source: "rest",
+        evidence: "rest_page",
+        candles: [],
+        voids: [],
+        rejected: [],
+        ...facts,
+      },
       signal,
     );
     await stage.settled(sequence, signal);

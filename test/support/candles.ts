@@ -54,6 +54,7 @@ export function batchOf(
   change: Partial<CandleBatch> = {},
 ): CandleBatch {
   return {
+    kind: "candles",
     marketId,
     timeframe: "1m",
     source: "rest",

@@ -125,6 +125,7 @@ export class CandleImporter {
   #batch(receivedMs: number): CandleBatch {
     const { marketId, timeframe } = this.#options.key;
     return {
+      kind: "candles",
       marketId,
       timeframe,
       source: "import",

@@ -41,8 +41,9 @@ export interface Rejection {
   readonly raw: string;
 }
 
-/** One checked page. */
+/** One checked page, or one closed candle of a live stream. */
 export interface CandleBatch {
+  readonly kind: "candles";
   readonly marketId: number;
   readonly timeframe: Timeframe;
   readonly source: CandleSource;

@@ -39,5 +39,5 @@ export interface CandleCandidate {
   readonly raw: unknown;
 }
 
-/** Where a candle came from; stored with it. */
-export type CandleSource = "rest" | "import";
+/** Where a candle came from; stored with it. `ws` is the venue's own closed candle from its live stream. */
+export type CandleSource = "rest" | "ws" | "import";

@@ -11,6 +11,8 @@ export interface Trade {
   readonly lastFillId: number;
   /** The exchange's time in epoch milliseconds. */
   readonly timeMs: number;
+  /** Microseconds beyond `timeMs`, 0 to 999; 0 where the venue tells milliseconds only. */
+  readonly microsecond: number;
   readonly price: Decimal;
   /** In base units, also where the venue counts contracts. */
   readonly qty: Decimal;
@@ -24,10 +26,25 @@ export interface TradeCandidate {
   readonly firstFillId: number | undefined;
   readonly lastFillId: number | undefined;
   readonly timeMs: number | undefined;
+  /** Microseconds beyond `timeMs`; absent where the venue tells milliseconds only. */
+  readonly microsecond?: number | undefined;
   readonly price: string | undefined;
   /** In base units: the venue's adapter has multiplied contracts by their size, exactly. */
   readonly qty: string | undefined;
   readonly side: "buy" | "sell" | undefined;
   /** The row itself, kept with a rejection. */
   readonly raw: unknown;
+}
+
+/**
+ * By which number a venue counts trades without holes: its records (Binance's aggregate trades: `id`), or its fills (OKX,
+ * whose `trades` channel sums several fills up under the last one's id).
+ */
+export type TradeNumbering = "record" | "fill";
+
+/** The numbers a trade takes in its venue's count without holes, both inclusive. */
+export function continuityOf(trade: Trade, numbering: TradeNumbering): { firstId: number; lastId: number } {
+  return numbering === "record"
+    ? { firstId: trade.id, lastId: trade.id }
+    : { firstId: trade.firstFillId, lastId: trade.lastFillId };
 }

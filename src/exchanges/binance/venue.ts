@@ -33,7 +33,7 @@ export function createBinanceVenue(venue: BinanceVenue, options: ExchangeOptions
     id: venue.id,
     restUrl: client.restUrl,
     // Binance knows every timeframe of ours, and by the same names.
-    traits: { candlePageRowsMax, timeframes: TIMEFRAMES, hasContiguousTradeIds: true },
+    traits: { candlePageRowsMax, timeframes: TIMEFRAMES, tradeNumbering: "record" },
 
     async fetchMarkets(signal) {
       const info = await client.get(

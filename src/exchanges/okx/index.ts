@@ -56,7 +56,7 @@ export function createOkx(options: ExchangeOptions): Exchange {
   return {
     id: "okx",
     restUrl: client.restUrl,
-    traits: { candlePageRowsMax: CANDLES_MAX, timeframes: OKX_TIMEFRAMES, hasContiguousTradeIds: true },
+    traits: { candlePageRowsMax: CANDLES_MAX, timeframes: OKX_TIMEFRAMES, tradeNumbering: "fill" },
 
     async fetchMarkets(signal) {
       return [...(await fetchInstruments("SPOT", signal)), ...(await fetchInstruments("SWAP", signal))];

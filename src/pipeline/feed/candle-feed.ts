@@ -421,6 +421,7 @@ class FeedRun {
     const failed = { startMs: range.startMs, endMs: isWindowAlone ? windowEndMs : whole.endMs };
     const nowMs = exchangeClock.nowMs();
     await this.#handOn({
+      kind: "candles",
       marketId: market.id,
       timeframe,
       source: "rest",

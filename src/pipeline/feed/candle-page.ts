@@ -64,6 +64,7 @@ export function readPage(page: CandlePage, context: PageContext): CandleBatch {
     judgeAbsence(range, { request: page.request, believedToMs }, nearby),
   );
   return {
+    kind: "candles",
     marketId: context.marketId,
     timeframe: context.timeframe,
     source: "rest",

@@ -112,7 +112,7 @@ export function validateTrades(
 }
 
 function checkTrade(candidate: TradeCandidate, context: TradeGateContext): Trade | Verdict {
-  const { id, firstFillId, lastFillId, timeMs, side } = candidate;
+  const { id, firstFillId, lastFillId, timeMs, microsecond = 0, side } = candidate;
   if (!isCount(id)) return malformed("id", "a whole number");
   if (!isCount(firstFillId)) return malformed("first fill id", "a whole number");
   if (!isCount(lastFillId)) return malformed("last fill id", "a whole number");
@@ -121,6 +121,7 @@ function checkTrade(candidate: TradeCandidate, context: TradeGateContext): Trade
   if (candidate.price === undefined) return malformed("price", "decimal text");
   if (candidate.qty === undefined) return malformed("quantity", "decimal text");
   if (side === undefined) return malformed("side", "buy or sell");
+  if (!isCount(microsecond) || microsecond > 999) return malformed("microsecond", "0 to 999");
   const price = parseDecimal(candidate.price);
   if (price === undefined) return notADecimal("price", candidate.price);
   const qty = parseDecimal(candidate.qty);
@@ -140,7 +141,7 @@ function checkTrade(candidate: TradeCandidate, context: TradeGateContext): Trade
       detail: `it is of ${showTime(timeMs)}, asked for was ${showTime(range.startMs)} to ${showTime(range.endMs)}`,
     };
   }
-  return { kind: "trade", id, firstFillId, lastFillId, timeMs, price, qty, side };
+  return { kind: "trade", id, firstFillId, lastFillId, timeMs, microsecond, price, qty, side };
 }
 
 function findIdGaps(trades: readonly Trade[], previous: TradeGateContext["previous"]): IdGap[] {

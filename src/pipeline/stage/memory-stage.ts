@@ -2,7 +2,7 @@
 // because coverage was never claimed for it.
 import type { Clock } from "../../core/clock.js";
 import { TickwellError } from "../../core/fault.js";
-import type { CandleBatch } from "../../core/model/candle-batch.js";
+import { rowsOf, type RecordBatch } from "../../core/model/record-batch.js";
 import { SignalEvent } from "../../core/signal-event.js";
 import type { ReadLimits, Stage, StagedBatch } from "./stage.js";
 
@@ -42,7 +42,11 @@ export class MemoryStage implements Stage {
     return this.#appended;
   }
 
-  async append(batch: CandleBatch, signal: AbortSignal): Promise<number> {
+  get load(): { readonly rows: number; readonly rowsMax: number } {
+    return { rows: this.#rowsHeld, rowsMax: this.#rowsMax };
+  }
+
+  async append(batch: RecordBatch, signal: AbortSignal): Promise<number> {
     const rows = rowsOf(batch);
     if (this.#line.size > 0 || this.#isFullFor(rows)) {
       const place = {};
@@ -61,7 +65,7 @@ export class MemoryStage implements Stage {
     if (this.#isEnded) {
       throw new TickwellError(
         { kind: "stage" },
-        `the stage has ended: ${batch.candles.length} candles came too late to be stored; the next run fetches them again`,
+        `the stage has ended: ${rows} rows came too late to be stored; the next run fetches them again`,
       );
     }
     const sequence = ++this.#appended;
@@ -81,12 +85,15 @@ export class MemoryStage implements Stage {
     return taken.map(({ staged }) => staged);
   }
 
-  ack(sequence: number): void {
-    const firstKept = this.#unacked.findIndex(({ staged }) => staged.sequence > sequence);
+  /** Acknowledging the last of a read acknowledges all that was read before it. */
+  ack(staged: readonly StagedBatch[]): Promise<void> {
+    const sequence = staged.at(-1)?.sequence ?? 0;
+    const firstKept = this.#unacked.findIndex((held) => held.staged.sequence > sequence);
     const settled = this.#unacked.splice(0, firstKept < 0 ? this.#unacked.length : firstKept);
     for (const { rows } of settled) this.#rowsHeld -= rows;
     this.#acked = Math.max(this.#acked, sequence);
     this.#changed.notify();
+    return Promise.resolve();
   }
 
   async settled(sequence: number, signal: AbortSignal): Promise<void> {
@@ -96,6 +103,11 @@ export class MemoryStage implements Stage {
   end(): void {
     this.#isEnded = true;
     this.#changed.notify();
+  }
+
+  close(): Promise<void> {
+    this.end();
+    return Promise.resolve();
   }
 
   /** A batch larger than the whole stage may pass when it is alone. */
@@ -141,9 +153,4 @@ export class MemoryStage implements Stage {
 function firstOf<T>(items: Iterable<T>): T | undefined {
   for (const item of items) return item;
   return undefined;
-}
-
-/** What a batch weighs. One of refused or missing rows alone takes memory too, and must not slip under the bound. */
-function rowsOf({ candles, rejected, voids, missing }: CandleBatch): number {
-  return Math.max(1, candles.length + rejected.length + voids.length + missing.length);
 }

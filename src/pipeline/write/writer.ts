@@ -42,10 +42,9 @@ export class Writer {
     const { stage, batchRowsMax, batchAgeMs } = this.#options;
     while (true) {
       const staged = await stage.read({ rowsMax: batchRowsMax, ageMs: batchAgeMs }, signal);
-      const last = staged.at(-1);
-      if (!last) return;
+      if (staged.length === 0) return;
       const result = await this.#commit(staged, signal);
-      stage.ack(last.sequence);
+      await stage.ack(staged);
       this.#options.onCommit?.(result, staged);
     }
   }

@@ -57,7 +57,7 @@ export async function fetchMinuteTrades(
   return sortTrades(candidates, {
     openTimeMs,
     range,
-    hasContiguousIds: exchange.traits.hasContiguousTradeIds,
+    hasContiguousIds: exchange.traits.tradeNumbering !== undefined,
   });
 }
 

@@ -64,6 +64,7 @@ const absent = (from: number, to: number, waitMs = DELAY_MS) => ({
 describe("a page without holes", () => {
   it("becomes a batch that says nothing is missing", () => {
     expect(read(rowsAt(0, 1, 2, 3, 4, 5, 6, 7, 8, 9))).toEqual({
+      kind: "candles",
       marketId: 5,
       timeframe: "1m",
       source: "rest",

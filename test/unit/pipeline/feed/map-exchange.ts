@@ -1,6 +1,8 @@
 // An exchange in memory that has candles at given minutes and answers as the contract says; and a stage that only keeps
 // what it is given.
+import assert from "node:assert/strict";
 import { TickwellError } from "../../../../src/core/fault.js";
+import type { RecordBatch } from "../../../../src/core/model/record-batch.js";
 import type { CandleBatch } from "../../../../src/core/model/candle-batch.js";
 import type { CandlePage, CandleRequest, Exchange } from "../../../../src/exchanges/exchange.js";
 import type { Stage, StagedBatch } from "../../../../src/pipeline/stage/stage.js";
@@ -30,7 +32,7 @@ export class MapExchange implements Exchange {
     this.traits = {
       candlePageRowsMax: pageRowsMax,
       timeframes: ["1m"],
-      hasContiguousTradeIds: true,
+      tradeNumbering: "record",
     } as const;
   }
 
@@ -99,8 +101,13 @@ export class ListStage implements Stage {
     return this.batches.length;
   }
 
-  async append(batch: CandleBatch, signal: AbortSignal): Promise<number> {
+  get load(): { readonly rows: number; readonly rowsMax: number } {
+    return { rows: 0, rowsMax: Infinity };
+  }
+
+  async append(batch: RecordBatch, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
+    assert(batch.kind === "candles");
     return this.batches.push(batch);
   }
 
@@ -126,11 +133,13 @@ export class ListStage implements Stage {
     throw new Error("nobody reads here");
   }
 
-  ack(): void {}
+  async ack(): Promise<void> {}
 
   async settled(): Promise<void> {}
 
   end(): void {}
+
+  async close(): Promise<void> {}
 }
 
 export const malformed = (): TickwellError =>

@@ -147,7 +147,13 @@ describe("CandleBuilder", () => {
           const toMs = fromMs + 2 * timeframeMs(timeframe);
           const trades = truth
             .trades(symbol, fromMs, toMs)
-            .map((each) => ({ ...each, kind: "trade" as const, firstFillId: each.id, lastFillId: each.id }));
+            .map((each) => ({
+              ...each,
+              kind: "trade" as const,
+              microsecond: 0,
+              firstFillId: each.id,
+              lastFillId: each.id,
+            }));
           const traded = truth
             .candles(symbol, timeframe, fromMs, toMs)
             .filter((candle) => candle.tradeCount !== 0);

@@ -18,6 +18,7 @@ export function tradeOf(
     firstFillId: id,
     lastFillId: id,
     timeMs,
+    microsecond: 0,
     side: "buy",
     ...change,
     price: decimal(price),

@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { rowsOf as rowsIn } from "../../../../src/core/model/record-batch.js";
 import type { CandleBatch } from "../../../../src/core/model/candle-batch.js";
 import { MemoryStage } from "../../../../src/pipeline/stage/memory-stage.js";
 import type { StagedBatch } from "../../../../src/pipeline/stage/stage.js";
@@ -26,7 +27,9 @@ afterEach(async () => {
 });
 
 const batch = (rows: number): CandleBatch => batchOf(1, candlesBetween(0, rows));
-const rowsOf = (staged: readonly StagedBatch[]): number[] => staged.map((each) => each.batch.candles.length);
+const rowsOf = (staged: readonly StagedBatch[]): number[] => staged.map((each) => rowsIn(each.batch));
+/** The staged batch of a sequence number, as far as acknowledging looks at it. */
+const read = (sequence: number): StagedBatch => ({ sequence, batch: batch(1) });
 
 /** What has become of a promise so far. */
 function watch<T>(promise: Promise<T>): { state: "waiting" | "done" | "failed"; value?: T; error?: unknown } {
@@ -61,7 +64,7 @@ describe("appending", () => {
     await stage.read({ rowsMax: 6, ageMs: 0 }, stop.signal);
     await settle();
     expect(third.state).toBe("waiting");
-    stage.ack(1);
+    await stage.ack([read(1)]);
     await settle();
     expect(third).toEqual({ state: "done", value: 3 });
   });
@@ -70,10 +73,10 @@ describe("appending", () => {
     const stage = await filled(10, 2, 8);
     const third = watch(stage.append(batch(5), stop.signal));
     await stage.read(ALL, stop.signal);
-    stage.ack(1);
+    await stage.ack([read(1)]);
     await settle();
     expect(third.state).toBe("waiting");
-    stage.ack(2);
+    await stage.ack([read(2)]);
     await settle();
     expect(third.state).toBe("done");
   });
@@ -84,7 +87,7 @@ describe("appending", () => {
     await settle();
     expect(large.state).toBe("waiting");
     await stage.read(ALL, stop.signal);
-    stage.ack(1);
+    await stage.ack([read(1)]);
     await settle();
     expect(large).toEqual({ state: "done", value: 2 });
   });
@@ -94,7 +97,7 @@ describe("appending", () => {
     const large = watch(stage.append(batch(9), stop.signal));
     const small = watch(stage.append(batch(1), stop.signal));
     await stage.read(ALL, stop.signal);
-    stage.ack(1);
+    await stage.ack([read(1)]);
     const newcomer = watch(stage.append(batch(1), stop.signal));
     await settle();
     expect([large.value, small.value, newcomer.state]).toEqual([2, 3, "waiting"]);
@@ -263,7 +266,7 @@ describe("waiting until batches are settled", () => {
     await stage.read(ALL, stop.signal);
     await settle();
     expect(second.state).toBe("waiting");
-    stage.ack(2);
+    await stage.ack([read(2)]);
     await settle();
     expect([second.state, third.state]).toEqual(["done", "waiting"]);
   });
@@ -272,7 +275,7 @@ describe("waiting until batches are settled", () => {
     const stage = await filled(100, 1);
     await stage.settled(0, stop.signal);
     await stage.read(ALL, stop.signal);
-    stage.ack(1);
+    await stage.ack([read(1)]);
     await stage.settled(1, stop.signal);
   });
 
@@ -288,8 +291,8 @@ describe("waiting until batches are settled", () => {
 it("frees room once however often a batch is acknowledged", async () => {
   const stage = await filled(10, 5, 5);
   await stage.read(ALL, stop.signal);
-  stage.ack(1);
-  stage.ack(1);
+  await stage.ack([read(1)]);
+  await stage.ack([read(1)]);
   await stage.append(batch(5), stop.signal);
   const next = watch(stage.append(batch(5), stop.signal));
   await settle();

@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import { TickwellError } from "../../../../src/core/fault.js";
 import type { Log } from "../../../../src/core/log.js";
-import type { CandleBatch } from "../../../../src/core/model/candle-batch.js";
+import type { RecordBatch } from "../../../../src/core/model/record-batch.js";
 
 export const away = (): TickwellError =>
   new TickwellError({ kind: "database", code: "08006", isTransient: true }, "the database is away");
@@ -10,14 +10,14 @@ export const broken = (): TickwellError =>
   new TickwellError({ kind: "database", code: "23514", isTransient: false }, "a constraint is broken");
 
 export class ScriptedStore {
-  readonly committed: CandleBatch[][] = [];
+  readonly committed: RecordBatch[][] = [];
   attempts = 0;
   revivals = 0;
   /** Throws what the next attempt fails with. */
   onCommit: (attempt: number) => void | Promise<void> = () => undefined;
   onRevive: () => void = () => undefined;
 
-  async commit(batches: readonly CandleBatch[]) {
+  async commit(batches: readonly RecordBatch[]) {
     this.attempts++;
     await this.onCommit(this.attempts);
     this.committed.push([...batches]);
