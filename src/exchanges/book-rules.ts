@@ -27,6 +27,8 @@ export interface BookRules {
   isPageTooOld(page: Pick<BookPage, "sequence">, firstBuffered: BookUpdate): boolean;
   /** Levels a side the venue keeps; levels beyond are cut after each update. Undefined: all are kept. */
   readonly levelsMax: number | undefined;
+  /** How many of the best levels a side the checksum is made of. */
+  readonly checksumLevels?: number | undefined;
   /** Checksum of the book's best levels as the venue reckons it; undefined where the venue sends none. */
   checksum?(
     bids: readonly (readonly [string, string])[],

@@ -7,7 +7,7 @@ import type { MarketInfo } from "../../core/model/market.js";
 import type { TradeCandidate } from "../../core/model/trade.js";
 import { describeIssue } from "../describe-issue.js";
 import { malformed } from "../malformed.js";
-import { multiplyDecimals } from "./multiply-decimals.js";
+import { multiplyDecimals } from "../../core/multiply-decimals.js";
 
 /**
  * The list in an answer: `{"code":"0","msg":"","data":[…]}`.

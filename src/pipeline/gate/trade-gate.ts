@@ -111,7 +111,19 @@ export function validateTrades(
   return { trades, rejected, idGaps: context.hasContiguousIds ? findIdGaps(trades, context.previous) : [] };
 }
 
-function checkTrade(candidate: TradeCandidate, context: TradeGateContext): Trade | Verdict {
+/** Checks one trade by itself, as a live stream hands it over; order and duplicates are the tracker's to see. */
+export function judgeTrade(
+  candidate: TradeCandidate,
+  context: Pick<TradeGateContext, "exchangeNowMs">,
+): Trade | TradeRejection {
+  const checked = checkTrade(candidate, context);
+  return "rule" in checked ? toRejection(checked, candidate) : checked;
+}
+
+function checkTrade(
+  candidate: TradeCandidate,
+  context: Pick<TradeGateContext, "exchangeNowMs" | "range">,
+): Trade | Verdict {
   const { id, firstFillId, lastFillId, timeMs, microsecond = 0, side } = candidate;
   if (!isCount(id)) return malformed("id", "a whole number");
   if (!isCount(firstFillId)) return malformed("first fill id", "a whole number");

@@ -9,7 +9,7 @@ import {
   decodeInstruments,
   decodeTrade,
 } from "../../../../src/exchanges/okx/decode.js";
-import { multiplyDecimals } from "../../../../src/exchanges/okx/multiply-decimals.js";
+import { multiplyDecimals } from "../../../../src/core/multiply-decimals.js";
 
 const decimal = (text: string): Decimal => parseDecimal(text) as Decimal;
 const answerOf = (data: readonly unknown[]) => ({ code: "0", msg: "", data });

@@ -1,5 +1,5 @@
 // Exact products of decimal text: contracts times contract size.
-import { parseDecimal, type Decimal } from "../../core/decimal.js";
+import { parseDecimal, type Decimal } from "./decimal.js";
 
 /** The exact product of two canonical decimals; undefined when it has more digits than a decimal may have. */
 export function multiplyDecimals(a: Decimal, b: Decimal): Decimal | undefined {

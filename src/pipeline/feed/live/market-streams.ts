@@ -1,0 +1,198 @@
+// All live streams of one market: trades, candles and the book, which tell on each other.
+import type { Decimal } from "../../../core/decimal.js";
+import type { StoredMarket } from "../../../store/store.js";
+import { formatMarketName } from "../../../core/model/market.js";
+import type { RecordBatch } from "../../../core/model/record-batch.js";
+import type { TradeNumbering } from "../../../core/model/trade.js";
+import type { Timeframe } from "../../../core/timeframe.js";
+import type { BookRules } from "../../../exchanges/book-rules.js";
+import type { LiveChannel, LiveMessage } from "../../../exchanges/live.js";
+import type { Neighbour } from "../../gate/candle-flags.js";
+import type { Validation } from "../../gate/validation.js";
+import { BookKeeper, type BookArrival } from "./book-keeper.js";
+import type { BookPages, PageSeeker } from "./book-pages.js";
+import { CandleTracker } from "./candle-tracker.js";
+import { TradeTracker, type TradePosition } from "./trade-tracker.js";
+
+/** How a book is kept. */
+export interface BookSettings {
+  readonly levels: number;
+  readonly snapshotEveryMs: number;
+  readonly keepsDeltas: boolean;
+}
+
+export interface MarketStreamsOptions {
+  readonly market: StoredMarket;
+  readonly rules: BookRules;
+  readonly numbering: TradeNumbering | undefined;
+  /** Undefined: trades are not followed. */
+  readonly trades: { readonly position: TradePosition | undefined } | undefined;
+  readonly book: BookSettings | undefined;
+  readonly timeframes: readonly Timeframe[];
+  readonly validation: Validation;
+  readonly recentCandles: (timeframe: Timeframe) => Promise<readonly Neighbour[]>;
+  readonly pages: BookPages;
+  readonly resubscribe: (channel: LiveChannel) => void;
+  readonly exchangeNowMs: () => number;
+  readonly nowMs: () => number;
+}
+
+/** Trades of one market between two flushes: minutes of the busiest ones. Beyond it REST fetches them again. */
+const TRADES_HELD_MAX = 50_000;
+
+export class MarketStreams {
+  readonly market: StoredMarket;
+  readonly channels: readonly LiveChannel[];
+  readonly trades: TradeTracker | undefined;
+  readonly book: BookKeeper | undefined;
+  readonly #options: MarketStreamsOptions;
+  readonly #candles = new Map<Timeframe, CandleTracker>();
+  readonly #bookChannel: LiveChannel | undefined;
+
+  constructor(options: MarketStreamsOptions) {
+    const { market, numbering } = options;
+    this.#options = options;
+    this.market = market;
+    const contractSize: Decimal | undefined = market.contractSize;
+    const channel = (kind: LiveChannel["kind"], timeframe?: Timeframe): LiveChannel => ({
+      kind,
+      nativeSymbol: market.nativeSymbol,
+      timeframe,
+      contractSize,
+    });
+    const channels = options.timeframes.map((timeframe) => channel("candles", timeframe));
+    if (options.trades && numbering) {
+      const { position } = options.trades;
+      this.trades = new TradeTracker({ marketId: market.id, numbering, position, heldMax: TRADES_HELD_MAX });
+      channels.push(channel("trades"));
+    }
+    if (options.book) {
+      this.#bookChannel = channel("book");
+      channels.push(this.#bookChannel);
+      this.book = this.#keepBook(options.book, contractSize);
+    }
+    this.channels = channels;
+  }
+
+  /** Reads what the next candles are measured by. */
+  async prepare(): Promise<void> {
+    const { market, timeframes, validation, recentCandles } = this.#options;
+    for (const timeframe of timeframes)
+      this.#candles.set(
+        timeframe,
+        new CandleTracker({
+          marketId: market.id,
+          timeframe,
+          validation,
+          before: await recentCandles(timeframe),
+        }),
+      );
+  }
+
+  /** The open time of the last closed candle that came in; undefined when none has. */
+  lastCandleMs(timeframe: Timeframe): number | undefined {
+    return this.#candles.get(timeframe)?.lastOpenTimeMs;
+  }
+
+  onOpened(channel: LiveChannel, connectionId: number): void {
+    if (channel.kind !== "book") return;
+    const { nowMs, exchangeNowMs } = this.#options;
+    this.book?.onOpened({ connectionId, receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() });
+  }
+
+  onLost(channel: LiveChannel, loss: { reason: "disconnected" | "stale" | "refused"; detail: string }): void {
+    // Trades and candles need no word: the next id, the next open time tells.
+    if (channel.kind !== "book") return;
+    this.book?.onLost(loss.reason === "stale" ? "stale" : "disconnected", loss.detail);
+  }
+
+  onMessage(channel: LiveChannel, message: LiveMessage, arrival: BookArrival): void {
+    switch (message.kind) {
+      case "trades":
+        this.trades?.add(message.candidates, arrival);
+        return;
+      case "candle":
+        if (message.isClosed && channel.timeframe !== undefined)
+          this.#candles.get(channel.timeframe)?.add(message.candidate, arrival);
+        return;
+      case "book":
+        this.book?.onUpdate(message.update, arrival);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** A frame of this market that could not be read is kept, and counted where it belongs. */
+  onUnreadable(channel: LiveChannel, frame: { path: string; detail: string; sample: string }): void {
+    const rejection = {
+      rule: "live.unreadable",
+      detail: `${frame.path}: ${frame.detail}`,
+      openTimeMs: undefined,
+      raw: frame.sample,
+    };
+    switch (channel.kind) {
+      case "trades":
+        this.trades?.reject(rejection);
+        return;
+      case "book":
+        this.book?.reject(rejection);
+        return;
+      case "candles":
+        if (channel.timeframe !== undefined) this.#candles.get(channel.timeframe)?.reject(rejection);
+    }
+  }
+
+  tick(nowMs: number): void {
+    this.book?.tick(nowMs);
+  }
+
+  /** What has come in since the last call. */
+  take(nowMs: number): RecordBatch[] {
+    return this.#collect(this.trades?.take(nowMs), this.book?.take());
+  }
+
+  /** As {@link take}, at the end. */
+  finish(exchangeNowMs: number): RecordBatch[] {
+    return this.#collect(this.trades?.finish(), this.book?.finish(exchangeNowMs));
+  }
+
+  #collect(trades: ReturnType<TradeTracker["take"]>, book: ReturnType<BookKeeper["take"]>): RecordBatch[] {
+    const batches: RecordBatch[] = [];
+    for (const candles of this.#candles.values()) {
+      if (trades) {
+        for (const { endMs } of trades.missing) candles.restartTrades(endMs);
+        candles.addTrades(trades.trades);
+      }
+      const position = this.trades?.position;
+      const differences = position ? candles.compare(position.endMs) : [];
+      if (differences.length > 0) this.trades?.countDifferences(differences.length);
+      const batch = candles.take();
+      if (batch) batches.push(batch);
+    }
+    if (trades) batches.push(trades);
+    if (book) batches.push(book);
+    return batches;
+  }
+
+  #keepBook(settings: BookSettings, contractSize: Decimal | undefined): BookKeeper {
+    const { market, rules, pages, resubscribe, nowMs, exchangeNowMs } = this.#options;
+    const seeker: PageSeeker = {
+      name: formatMarketName(market),
+      nativeSymbol: market.nativeSymbol,
+      onPage: (page) => keeper.onPage(page, { receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() }),
+      onPageFailed: () => keeper.onPageFailed(),
+    };
+    const keeper = new BookKeeper({
+      marketId: market.id,
+      rules,
+      contractSize,
+      ...settings,
+      requestPage: () => pages.request(seeker),
+      resubscribe: () => {
+        if (this.#bookChannel) resubscribe(this.#bookChannel);
+      },
+    });
+    return keeper;
+  }
+}
