@@ -118,7 +118,10 @@ export interface TaskQueue {
    * @throws TickwellError `bad_request` for a range that is empty or off the timeframe's grid
    */
   create(task: NewTask): Promise<BackfillTask>;
-  /** Takes what is due, in order: the highest priority, then the most recent; also what a worker has left with its lease run out. */
+  /**
+   * Takes what is due, in order: the highest priority, then the most recent; also what a worker has left with its lease run
+   * out, which counts as an attempt: a task that costs every worker its life ends as failed.
+   */
   claim(request: ClaimRequest): Promise<ClaimedTask[]>;
   /** Takes the leases anew. @returns the ids of the tasks that are still the caller's */
   renew(claims: readonly TaskClaim[], request: { readonly leaseMs: number } & AtTime): Promise<number[]>;
@@ -220,15 +223,26 @@ export class PostgresTaskQueue implements TaskQueue {
     return this.#database.attempt("claim a backfill task", async (pool) => {
       // Materialized: the choice must be made once, however the join is planned.
       const { rows } = await pool.query<TaskRow & { claim_token: string }>(
-        `WITH due AS MATERIALIZED (
+        `WITH spent AS (
+           UPDATE backfill_tasks t SET status = 'failed', claim_token = NULL, lease_until = NULL, worker = NULL,
+             retry_count = t.retry_count + 1, updated_at = coalesce($1, now()),
+             error_message = format('worker %s died or was cut off while at it: its lease ran out, after %s tries', t.worker, t.retry_count + 1)
+           WHERE t.id IN (
+             SELECT id FROM backfill_tasks
+             WHERE status = 'running' AND data_type = 'ohlcv' AND lease_until <= coalesce($1::timestamptz, now())
+               AND retry_count >= max_retries
+               AND ($2::int[] IS NULL OR market_id = ANY ($2)) AND id <> ALL ($3::bigint[])
+             FOR UPDATE SKIP LOCKED)
+         ), due AS MATERIALIZED (
            SELECT id FROM backfill_tasks
            WHERE status IN ('pending', 'running') AND data_type = 'ohlcv'
              AND (status = 'pending' AND coalesce(next_attempt_at <= coalesce($1::timestamptz, now()), true)
-                  OR status = 'running' AND lease_until <= coalesce($1::timestamptz, now()))
+                  OR status = 'running' AND lease_until <= coalesce($1::timestamptz, now()) AND retry_count < max_retries)
              AND ($2::int[] IS NULL OR market_id = ANY ($2)) AND id <> ALL ($3::bigint[])
            ORDER BY priority DESC, end_time DESC, id LIMIT $4 FOR UPDATE SKIP LOCKED
          ), claimed AS (
            UPDATE backfill_tasks t SET status = 'running', claim_token = gen_random_uuid(), worker = $5,
+             retry_count = t.retry_count + (t.status = 'running')::int,
              lease_until = coalesce($1, now()) + make_interval(secs => $6::float8 / 1000),
              started_at = coalesce($1, now()), updated_at = coalesce($1, now())
            FROM due WHERE t.id = due.id RETURNING t.*

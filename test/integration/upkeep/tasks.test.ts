@@ -253,8 +253,23 @@ describe("claim", () => {
     expect(await store.tasks.claim({ ...LEASE, nowMs: minuteMs(1) - 1 })).toEqual([]);
     expect(await store.tasks.claim({ ...LEASE, nowMs: minuteMs(1), excludedIds: [id] })).toEqual([]);
     expect(await store.tasks.claim({ ...LEASE, worker: "second", nowMs: minuteMs(1) })).toMatchObject([
-      { id, worker: "second", retryCount: 0 },
+      { id, worker: "second", retryCount: 1 },
     ]);
+  });
+
+  it("counts a lease that ran out as an attempt, and leaves a task that costs every worker its life as failed", async () => {
+    const key = await newSeries(10);
+    const range = { startMs: minuteMs(0), endMs: minuteMs(10) };
+    const task = await store.tasks.create({ ...key, range, maxRetries: 2 });
+    const claimAt = (minute: number) => store.tasks.claim({ ...LEASE, nowMs: minuteMs(minute) });
+    for (const retryCount of [0, 1, 2])
+      expect(await claimAt(10 * retryCount)).toMatchObject([{ id: task.id, retryCount }]);
+    expect(await claimAt(40)).toEqual([]);
+    const [failed] = await store.tasks.list();
+    expect(failed).toMatchObject({ id: task.id, status: "failed", retryCount: 3, worker: undefined });
+    expect(failed?.errorMessage).toMatch(/worker test died or was cut off .* lease/);
+    expect(await store.tasks.retryFailed({ ids: [task.id] })).toBe(1);
+    expect(await claimAt(40)).toMatchObject([{ id: task.id, retryCount: 0 }]);
   });
 });
 
