@@ -5,10 +5,11 @@ import { TickwellError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import { formatMarketName } from "../core/model/market.js";
 import type { Random } from "../core/random.js";
+import type { TimeRange } from "../core/range.js";
 import { formatMinute } from "../core/time.js";
 import { floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
 import type { SeriesKey, Store } from "../store/store.js";
-import type { ClaimedTask, PlanReport } from "../store/task-queue.js";
+import type { BackfillTask, ClaimedTask, PlanReport } from "../store/task-queue.js";
 import type { Alerts } from "./alerts/alerts.js";
 import { BackfillScheduler } from "./backfill-scheduler.js";
 import { BackfillWorker, type TaskEvent, type WorkReport } from "./backfill-worker.js";
@@ -95,7 +96,7 @@ export class RepairCycle {
       if (report.completed + report.postponed + report.retried + report.failed < TASKS_A_ROUND) break;
     }
     await store.refreshAggregates(signal);
-    await this.#resolveFailures(series);
+    await this.#tellFailures(series);
     return { ...total, missingCandles: await countMissing(store, series) };
   }
 
@@ -167,27 +168,20 @@ export class RepairCycle {
   }
 
   #tell({ kind, task, detail }: TaskEvent): void {
-    const { log, alerts } = this.#options;
-    const range = `${formatMinute(task.startMs)} to ${formatMinute(task.endMs)} UTC`;
-    const words = `${task.market} ${task.timeframe}, ${range}: repair task ${task.id} ${kind}${detail === undefined ? "" : `: ${detail}`}`;
-    if (kind === "failed") {
-      log.warn(words);
-      // The collector's list tells of a market that is gone or suspended, once.
-      const isActive = this.#series.get(seriesKeyText(task))?.market.isActive ?? true;
-      if (!isActive || this.#unknown.has(task.marketId)) return;
-      alerts?.raise({
-        key: alertKey(task.market, task.timeframe),
-        severity: "warning",
-        exchange: task.market.slice(0, task.market.indexOf(":")),
-        title: `${task.market} ${task.timeframe}: a gap could not be repaired`,
-        text: `${range}: ${detail ?? ""}. It stays on record; see \`tickwell tasks\`, and \`tickwell tasks retry\` to try again now.`,
-      });
-    } else log.debug(words);
+    const { log } = this.#options;
+    const words = `${task.market} ${task.timeframe}, ${rangeOf(task)}: repair task ${task.id} ${kind}${detail === undefined ? "" : `: ${detail}`}`;
+    if (kind === "failed") log.warn(words);
+    else log.debug(words);
   }
 
-  /** A series without failed tasks has nothing a person would have to look at. */
-  async #resolveFailures(series: readonly Series[]): Promise<void> {
-    const failed = new Set((await this.#failedTasks(series)).map(seriesKeyText));
+  /**
+   * Tells of tasks that are given up, also by the queue itself because their workers died; a series without any has nothing a
+   * person would have to look at.
+   */
+  async #tellFailures(series: readonly Series[]): Promise<void> {
+    const failedTasks = await this.#failedTasks(series);
+    for (const task of failedTasks) this.#raise(task);
+    const failed = new Set(failedTasks.map(seriesKeyText));
     for (const each of series) {
       if (failed.has(seriesKeyText(keyOf(each)))) continue;
       const market = formatMarketName(each.market);
@@ -197,6 +191,23 @@ export class RepairCycle {
       );
     }
   }
+
+  #raise(task: BackfillTask): void {
+    // The collector's list tells of a market that is gone or suspended, once.
+    const isActive = this.#series.get(seriesKeyText(task))?.market.isActive ?? true;
+    if (!isActive || this.#unknown.has(task.marketId)) return;
+    this.#options.alerts?.raise({
+      key: alertKey(task.market, task.timeframe),
+      severity: "warning",
+      exchange: task.market.slice(0, task.market.indexOf(":")),
+      title: `${task.market} ${task.timeframe}: a gap could not be repaired`,
+      text: `${rangeOf(task)}: ${task.errorMessage ?? ""}. It stays on record; see \`tickwell tasks\`, and \`tickwell tasks retry\` to try again now.`,
+    });
+  }
+}
+
+function rangeOf({ startMs, endMs }: TimeRange): string {
+  return `${formatMinute(startMs)} to ${formatMinute(endMs)} UTC`;
 }
 
 function alertKey(market: string, timeframe: Timeframe): string {
