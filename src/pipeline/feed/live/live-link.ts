@@ -1,0 +1,456 @@
+// One connection with its subscriptions, from connecting to its end.
+//
+// 1. Topics are subscribed to within the venue's pace, and each subscription must be acknowledged. What is not is asked for
+//    once more; then the connection counts as broken. A refused topic leaves the others alone.
+// 2. From the ack on, each channel is watched (channel-watch.ts). One that is silent for long is asked about by REST; where
+//    the exchange has something newer, it is subscribed to anew, and when that does not help, or half of the channels are
+//    silent as well, the connection is broken.
+// 3. The venue's heartbeat is kept; without any sign of life the connection is broken.
+// 4. It asks to be renewed before its lifetime ends, or when the venue announces the end.
+import type { Clock } from "../../../core/clock.js";
+import { describeError, type TickwellError } from "../../../core/fault.js";
+import type { Log } from "../../../core/log.js";
+import { PaceLimiter } from "../../../core/net/pace-limiter.js";
+import { WsConnection } from "../../../core/net/ws-client.js";
+import type { Random } from "../../../core/random.js";
+import type { LiveChannel, LiveDialect, LiveMessage } from "../../../exchanges/live.js";
+import { ChannelWatch } from "./channel-watch.js";
+import type { PlannedConnection } from "./connection-plan.js";
+import type { LiveSink } from "./live-sink.js";
+
+/** Whether a silent channel's market is silent as well. */
+export type AskQuiet = (
+  channel: LiveChannel,
+  lastMessageMs: number,
+  signal: AbortSignal,
+) => Promise<"quiet" | "missed" | "unknown">;
+
+/** A text frame as it came, for captures. */
+export interface RawFrame {
+  readonly text: string;
+  readonly receivedMs: number;
+  readonly connectionId: number;
+  readonly path: string;
+}
+
+export interface LiveLinkOptions {
+  readonly id: number;
+  readonly plan: PlannedConnection;
+  readonly dialect: LiveDialect;
+  readonly wsUrl: string;
+  readonly sink: LiveSink;
+  readonly askQuiet: AskQuiet;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly onFrame?: ((frame: RawFrame) => void) | undefined;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Acks come within a second; a server that takes ten has lost the question. */
+const ACK_TIMEOUT_MS = 10_000;
+/** A renewed connection that has sent nothing after its acks for so long is as good as the old one. */
+const FIRST_MESSAGE_WAIT_MS = 10_000;
+const LOOK_EVERY_MS = 1_000;
+/** The old connection is left at this part of its lifetime, spread so that not all go at once. */
+const RENEW_FROM = 0.9;
+const RENEW_SPREAD = 0.07;
+/** The part of the allowed messages that is used: pongs count as well. */
+const MESSAGE_SHARE = 0.6;
+const HOUR_MS = 3_600_000;
+/** Between two resubscriptions of one channel: doubled each time, and calm again after a good while. */
+const RESUBSCRIBE_FIRST_MS = 1_000;
+const RESUBSCRIBE_MAX_MS = 60_000;
+const CALM_MS = 300_000;
+
+interface Subscription {
+  readonly channel: LiveChannel;
+  readonly topic: string;
+  state: "waiting" | "acked" | "refused";
+  watch: ChannelWatch | undefined;
+  hasSent: boolean;
+  /** When the last subscribe message left, our clock; -Infinity before. */
+  askedMs: number;
+  timesAsked: number;
+  /** Found to be dead since its last message. */
+  timesMissed: number;
+  resubscribed: { count: number; lastMs: number; dueMs: number | undefined };
+}
+
+/** How a connection ended, or why it should be replaced. */
+export type LinkEvent =
+  | { readonly kind: "ended"; readonly error: TickwellError | undefined }
+  | { readonly kind: "renew"; readonly detail: string };
+
+export class LiveLink {
+  readonly id: number;
+  readonly connectedMs: number;
+  readonly #options: LiveLinkOptions;
+  readonly #connection: WsConnection;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #byChannel = new Map<LiveChannel, Subscription>();
+  /** Topics of a subscribe message by its id. */
+  readonly #asked = new Map<string, readonly string[]>();
+  readonly #messages: PaceLimiter;
+  readonly #perHour: PaceLimiter | undefined;
+  readonly #stop = new AbortController();
+  readonly #renewMs: number;
+  #activeMs: number;
+  #pingedMs = -Infinity;
+  #nextAskId = 1;
+  #isClosed = false;
+  #renew: (detail: string) => void = () => undefined;
+  #settle: () => void = () => undefined;
+  /** The first of: it ended, it wants to be replaced. */
+  readonly renewal: Promise<string>;
+  /** Every topic is acknowledged or refused, and something has come in or was waited for. */
+  readonly settled: Promise<void>;
+  readonly ended: Promise<TickwellError | undefined>;
+
+  /** @throws what {@link WsConnection.open} throws */
+  static async open(options: LiveLinkOptions, signal: AbortSignal): Promise<LiveLink> {
+    const { wsUrl, plan, clock } = options;
+    // Frames may come with the very packet that opens the connection, before there is a link to take them.
+    const opening: { link: LiveLink | undefined; readonly early: ((link: LiveLink) => void)[] } = {
+      link: undefined,
+      early: [],
+    };
+    const deliver = (work: (link: LiveLink) => void): void => {
+      if (opening.link) work(opening.link);
+      else opening.early.push(work);
+    };
+    const connection = await WsConnection.open(`${wsUrl.replace(/\/$/, "")}${plan.path}`, {
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      signal,
+      nowMs: () => clock.nowMs(),
+      handlers: {
+        onText: (text) => deliver((each) => each.#onText(text)),
+        onBinary: (frame) => deliver((each) => each.#onBinary(frame)),
+        onActivity: () => {
+          if (opening.link) opening.link.#activeMs = clock.nowMs();
+        },
+      },
+    });
+    const link = new LiveLink(options, connection);
+    opening.link = link;
+    for (const work of opening.early) work(link);
+    return link;
+  }
+
+  private constructor(options: LiveLinkOptions, connection: WsConnection) {
+    const { id, plan, dialect, clock, random } = options;
+    const { limits } = dialect;
+    this.id = id;
+    this.#options = options;
+    this.#connection = connection;
+    this.connectedMs = this.#activeMs = clock.nowMs();
+    this.#renewMs =
+      this.connectedMs + (limits.lifetimeMs ?? Infinity) * (RENEW_FROM + RENEW_SPREAD * random.next());
+    this.#messages = new PaceLimiter({
+      clock,
+      limit: limits.messages.count,
+      windowMs: limits.messages.perMs,
+      share: MESSAGE_SHARE,
+    });
+    this.#perHour =
+      limits.subscriptionsPerHour === undefined
+        ? undefined
+        : new PaceLimiter({ clock, limit: limits.subscriptionsPerHour, windowMs: HOUR_MS, share: 1 });
+    for (const channel of plan.channels) {
+      const subscription: Subscription = {
+        channel,
+        topic: dialect.topicOf(channel),
+        state: "waiting",
+        watch: undefined,
+        hasSent: false,
+        askedMs: -Infinity,
+        timesAsked: 0,
+        timesMissed: 0,
+        resubscribed: { count: 0, lastMs: -Infinity, dueMs: undefined },
+      };
+      this.#subscriptions.set(subscription.topic, subscription);
+      this.#byChannel.set(channel, subscription);
+    }
+    this.renewal = new Promise((resolve) => (this.#renew = resolve));
+    this.settled = new Promise((resolve) => (this.#settle = resolve));
+    this.ended = connection.ended.then((error) => {
+      this.#isClosed = true;
+      this.#stop.abort(new Error("the connection has ended"));
+      this.#settle();
+      return error;
+    });
+    // What goes wrong in here ends the connection; the promise only keeps it from being unheard.
+    void this.#work().catch((error: unknown) => {
+      if (!this.#isClosed) this.#connection.fail(describeError(error));
+    });
+  }
+
+  get channels(): readonly LiveChannel[] {
+    return this.#options.plan.channels;
+  }
+
+  /** When anything last came in, our clock, epoch ms. */
+  get activeMs(): number {
+    return this.#activeMs;
+  }
+
+  /** True when the channel is acknowledged here. */
+  carries(channel: LiveChannel): boolean {
+    return !this.#isClosed && this.#byChannel.get(channel)?.state === "acked";
+  }
+
+  /** Unsubscribes and subscribes again: at once the first time, later and later when asked for again and again. */
+  resubscribe(channel: LiveChannel): void {
+    const subscription = this.#byChannel.get(channel);
+    if (!subscription || this.#isClosed || subscription.state === "refused") return;
+    const { resubscribed } = subscription;
+    if (resubscribed.dueMs !== undefined) return;
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - resubscribed.lastMs > CALM_MS) resubscribed.count = 0;
+    const waitMs =
+      resubscribed.count === 0
+        ? 0
+        : Math.min(RESUBSCRIBE_FIRST_MS * 2 ** (resubscribed.count - 1), RESUBSCRIBE_MAX_MS);
+    resubscribed.count++;
+    resubscribed.dueMs = nowMs + waitMs;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#connection.close();
+  }
+
+  async #work(): Promise<void> {
+    const signal = this.#stop.signal;
+    await this.#subscribe([...this.#subscriptions.values()], signal);
+    while (true) {
+      await this.#options.clock.sleep(LOOK_EVERY_MS, signal);
+      this.#lookAfterConnection();
+      await this.#lookAfterAcks(signal);
+      await this.#lookAfterResubscriptions(signal);
+      this.#lookAfterSilence(signal);
+      this.#lookWhetherSettled();
+    }
+  }
+
+  async #subscribe(subscriptions: readonly Subscription[], signal: AbortSignal): Promise<void> {
+    const { dialect, clock } = this.#options;
+    const { topicsPerMessage } = dialect.limits;
+    for (let at = 0; at < subscriptions.length; at += topicsPerMessage) {
+      const part = subscriptions.slice(at, at + topicsPerMessage);
+      await this.#perHour?.acquire(signal);
+      await this.#messages.acquire(signal);
+      const id = String(this.#nextAskId++);
+      const topics = part.map(({ topic }) => topic);
+      this.#asked.set(id, topics);
+      for (const each of part) {
+        each.state = "waiting";
+        each.watch = undefined;
+        each.askedMs = clock.nowMs();
+        each.timesAsked++;
+      }
+      this.#connection.send(dialect.subscribe(topics, id));
+    }
+  }
+
+  #lookAfterConnection(): void {
+    const { clock, dialect } = this.#options;
+    const { ping, idleMs, deadAfterMs } = dialect.heartbeat;
+    const nowMs = clock.nowMs();
+    const silentMs = nowMs - this.#activeMs;
+    if (silentMs > deadAfterMs)
+      this.#connection.fail(`no sign of life for ${Math.round(silentMs / 1_000)} s`);
+    else if (ping !== undefined && silentMs >= idleMs && nowMs - this.#pingedMs >= idleMs) {
+      this.#pingedMs = nowMs;
+      this.#connection.send(ping);
+    }
+    if (nowMs >= this.#renewMs) this.#renew("its lifetime ends soon");
+  }
+
+  async #lookAfterAcks(signal: AbortSignal): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    const late = [...this.#subscriptions.values()].filter(
+      ({ state, askedMs }) => state === "waiting" && nowMs - askedMs > ACK_TIMEOUT_MS,
+    );
+    if (late.length === 0) return;
+    const twice = late.find(({ timesAsked }) => timesAsked >= 2);
+    if (twice) this.#connection.fail(`the subscription to ${twice.topic} is not acknowledged`);
+    else await this.#subscribe(late, signal);
+  }
+
+  async #lookAfterResubscriptions(signal: AbortSignal): Promise<void> {
+    const { clock, dialect } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const subscription of this.#subscriptions.values()) {
+      const { resubscribed, topic } = subscription;
+      if (resubscribed.dueMs === undefined || resubscribed.dueMs > nowMs) continue;
+      resubscribed.dueMs = undefined;
+      resubscribed.lastMs = nowMs;
+      await this.#perHour?.acquire(signal);
+      await this.#messages.acquire(signal);
+      this.#connection.send(dialect.unsubscribe([topic], String(this.#nextAskId++)));
+      subscription.timesAsked = 0;
+      await this.#subscribe([subscription], signal);
+    }
+  }
+
+  #lookAfterSilence(signal: AbortSignal): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const subscription of this.#subscriptions.values())
+      if (subscription.watch?.shouldAsk(nowMs) === true)
+        void this.#askAbout(subscription, subscription.watch, signal);
+  }
+
+  async #askAbout(subscription: Subscription, watch: ChannelWatch, signal: AbortSignal): Promise<void> {
+    const { askQuiet, sink, clock, log } = this.#options;
+    const { channel, topic } = subscription;
+    const sinceMs = watch.sinceMs;
+    const answer = await askQuiet(channel, sinceMs, signal).catch((error: unknown) => {
+      if (!signal.aborted) log.debug(`${topic} is silent and REST cannot be asked: ${describeError(error)}`);
+      return "unknown" as const;
+    });
+    // A message that came meanwhile, or a new subscription, has answered by itself.
+    if (this.#isClosed || subscription.watch !== watch || watch.sinceMs !== sinceMs) return;
+    if (answer === "quiet") watch.onQuiet();
+    if (answer !== "missed") return;
+    const silentS = Math.round((clock.nowMs() - sinceMs) / 1_000);
+    const detail = `${topic} sends nothing for ${silentS} s although the exchange has something newer`;
+    sink.lost(channel, { reason: "stale", detail });
+    subscription.timesMissed++;
+    const nowMs = clock.nowMs();
+    const suspects = [...this.#subscriptions.values()].filter(
+      (each) => each.watch?.isSuspicious(nowMs) === true,
+    );
+    const isWhole = this.#subscriptions.size > 1 && suspects.length > this.#subscriptions.size / 2;
+    if (subscription.timesMissed > 1 || isWhole) this.#connection.fail(detail);
+    else {
+      log.warn(`${detail}; it is subscribed to anew`);
+      this.resubscribe(channel);
+    }
+  }
+
+  #lookWhetherSettled(): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const { state, hasSent, watch } of this.#subscriptions.values()) {
+      if (state === "waiting") return;
+      if (state === "acked" && !hasSent && nowMs - (watch?.sinceMs ?? nowMs) < FIRST_MESSAGE_WAIT_MS) return;
+    }
+    this.#settle();
+  }
+
+  #onText(text: string): void {
+    if (this.#isClosed) return;
+    const { clock, dialect, onFrame, plan } = this.#options;
+    const receivedMs = clock.nowMs();
+    onFrame?.({ text, receivedMs, connectionId: this.id, path: plan.path });
+    for (const message of dialect.decode(text, this.#channelOf)) this.#onMessage(message, text, receivedMs);
+  }
+
+  readonly #channelOf = (topic: string): LiveChannel | undefined => this.#subscriptions.get(topic)?.channel;
+
+  #onMessage(message: LiveMessage, text: string, receivedMs: number): void {
+    switch (message.kind) {
+      case "trades":
+      case "candle":
+      case "book": {
+        const subscription = this.#subscriptions.get(message.topic);
+        if (subscription) this.#onData(subscription, message, receivedMs);
+        else this.#onUnreadable(message.topic, "$", "nobody subscribed to it", text, receivedMs);
+        return;
+      }
+      case "ack":
+        this.#onAck(message, receivedMs);
+        return;
+      case "refused":
+        this.#onRefused(message);
+        return;
+      case "closing":
+        this.#options.log.info(`the exchange announces the end of a connection: ${message.detail}`);
+        this.#renew(message.detail);
+        return;
+      case "malformed":
+        this.#onUnreadable(message.topic, message.path, message.detail, text, receivedMs);
+        return;
+      case "pong":
+      case "ignored":
+        return;
+    }
+  }
+
+  #onData(subscription: Subscription, message: LiveMessage, receivedMs: number): void {
+    // Data before its ack is an ack.
+    if (subscription.state === "waiting") this.#acknowledge(subscription, receivedMs);
+    subscription.hasSent = true;
+    subscription.timesMissed = 0;
+    subscription.watch?.onMessage(receivedMs);
+    this.#options.sink.message(subscription.channel, message, { connectionId: this.id, receivedMs });
+  }
+
+  #onAck({ id, topics, isSubscribed }: Extract<LiveMessage, { kind: "ack" }>, receivedMs: number): void {
+    const acked = topics ?? (id === undefined ? undefined : this.#asked.get(id)) ?? [];
+    if (id !== undefined) this.#asked.delete(id);
+    if (!isSubscribed) return;
+    for (const topic of acked) {
+      const subscription = this.#subscriptions.get(topic);
+      if (subscription?.state === "waiting") this.#acknowledge(subscription, receivedMs);
+    }
+  }
+
+  #acknowledge(subscription: Subscription, receivedMs: number): void {
+    subscription.state = "acked";
+    subscription.timesAsked = 0;
+    subscription.watch = new ChannelWatch(receivedMs);
+    this.#options.sink.opened(subscription.channel, this.id);
+  }
+
+  #onRefused({ id, topic, fault, detail }: Extract<LiveMessage, { kind: "refused" }>): void {
+    const { log, sink } = this.#options;
+    const topics = topic !== undefined ? [topic] : id === undefined ? [] : (this.#asked.get(id) ?? []);
+    if (id !== undefined) this.#asked.delete(id);
+    const waiting = topics
+      .map((each) => this.#subscriptions.get(each))
+      .filter((each) => each !== undefined)
+      .filter(({ state }) => state === "waiting");
+    // Which of several it was is not said: each is asked for by itself, when its ack is overdue.
+    if (topic === undefined && waiting.length > 1) {
+      void this.#subscribeOneByOne(waiting);
+      return;
+    }
+    if (waiting.length === 0) log.warn(`the exchange refuses something (${fault.kind}): ${detail}`);
+    for (const subscription of waiting) {
+      subscription.state = "refused";
+      sink.lost(subscription.channel, { reason: "refused", detail });
+    }
+  }
+
+  async #subscribeOneByOne(subscriptions: readonly Subscription[]): Promise<void> {
+    try {
+      for (const each of subscriptions) await this.#subscribe([each], this.#stop.signal);
+    } catch (error) {
+      if (!this.#isClosed) this.#connection.fail(describeError(error));
+    }
+  }
+
+  #onBinary({ bytes, sample }: { bytes: number; sample: string }): void {
+    this.#onUnreadable(
+      undefined,
+      "$",
+      `a binary frame of ${bytes} bytes, expected text`,
+      sample,
+      this.#options.clock.nowMs(),
+    );
+  }
+
+  #onUnreadable(
+    topic: string | undefined,
+    path: string,
+    detail: string,
+    text: string,
+    receivedMs: number,
+  ): void {
+    this.#options.sink.unreadable({ topic, path, detail, sample: text.slice(0, SAMPLE_CHARS), receivedMs });
+  }
+}
+
+/** Of an unreadable frame, kept with what was wrong. */
+const SAMPLE_CHARS = 2_000;

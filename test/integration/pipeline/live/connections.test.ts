@@ -1,0 +1,382 @@
+// Live connections against a real WebSocket server that misbehaves on purpose, on a clock that runs a hundred times as fast.
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, expect, it } from "vitest";
+import { WebSocketServer, type WebSocket } from "ws";
+import { scaledClock } from "../../../../src/core/clock.js";
+import { createLog, silentLog } from "../../../../src/core/log.js";
+import { seededRandom } from "../../../../src/core/random.js";
+import type { LiveChannel, LiveDialect, LiveMessage } from "../../../../src/exchanges/live.js";
+import {
+  LiveConnections,
+  type LiveConnectionsOptions,
+} from "../../../../src/pipeline/feed/live/live-connections.js";
+import type { LiveSink } from "../../../../src/pipeline/feed/live/live-sink.js";
+import { until } from "../../../support/until.js";
+
+const FACTOR = 100;
+
+/** A protocol in its shortest form: `+topic id`, `-topic id`; answers `ok id`, `no topic`, `topic number`. */
+const dialect: LiveDialect = {
+  limits: {
+    topicsPerConnection: 3,
+    booksPerConnection: 1,
+    messages: { count: 100, perMs: 1_000 },
+    connects: { count: 200, perMs: 1_000 },
+    subscriptionsPerHour: undefined,
+    topicsPerMessage: 2,
+    lifetimeMs: undefined,
+  },
+  heartbeat: { ping: "ping", idleMs: 20_000, deadAfterMs: 30_000 },
+  wsUrl: "ws://unused",
+  pathOf: ({ kind }) => (kind === "candles" ? "/slow" : "/fast"),
+  topicOf: ({ kind, nativeSymbol }) => `${kind}:${nativeSymbol}`,
+  subscribe: (topics, id) => `+${topics.join(",")} ${id}`,
+  unsubscribe: (topics, id) => `-${topics.join(",")} ${id}`,
+  decode(text): LiveMessage[] {
+    if (text === "pong") return [{ kind: "pong" }];
+    if (text === "bye") return [{ kind: "closing", detail: "maintenance" }];
+    const [first = "", second = ""] = text.split(" ");
+    if (first === "ok") return [{ kind: "ack", id: second, topics: undefined, isSubscribed: true }];
+    if (first === "no")
+      return [
+        {
+          kind: "refused",
+          id: undefined,
+          topic: second,
+          fault: { kind: "bad_symbol", code: undefined },
+          detail: "unknown",
+        },
+      ];
+    const id = Number(second);
+    if (!Number.isInteger(id)) return [{ kind: "malformed", topic: undefined, path: "$", detail: "cut" }];
+    return [
+      {
+        kind: "trades",
+        topic: first,
+        candidates: [
+          { id, firstFillId: id, lastFillId: id, timeMs: 1, price: "1", qty: "1", side: "buy", raw: text },
+        ],
+      },
+    ];
+  },
+};
+
+interface Seen {
+  readonly ids: Map<string, number[]>;
+  readonly opened: string[];
+  readonly lost: string[];
+  readonly unreadable: string[];
+}
+
+interface Server {
+  readonly url: string;
+  readonly sockets: Set<WebSocket>;
+  /** Connections accepted so far. */
+  connections: number;
+  /** Subscriptions by topic. */
+  readonly subscribed: Map<string, number>;
+  /** Topics that get no ack. */
+  readonly unacked: Set<string>;
+  readonly refused: Set<string>;
+  /** Topics that are acked and send nothing. */
+  readonly silent: Set<string>;
+  /** Sends nothing at all any more, also no pongs. */
+  isFrozen: boolean;
+  numberOf(topic: string): number;
+  close(): Promise<void>;
+}
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+/** Sends each subscribed topic's next number every few ms; numbers go on whoever listens, as an exchange's do. */
+async function startServer(): Promise<Server> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const topicsOf = new Map<WebSocket, Set<string>>();
+  const numbers = new Map<string, number>();
+  const state: Server = {
+    url: `ws://127.0.0.1:${port}`,
+    sockets: new Set(),
+    connections: 0,
+    subscribed: new Map(),
+    unacked: new Set(),
+    refused: new Set(),
+    silent: new Set(),
+    isFrozen: false,
+    numberOf: (topic) => numbers.get(topic) ?? 0,
+    close: () =>
+      new Promise((resolve) => {
+        clearInterval(timer);
+        for (const socket of server.clients) socket.terminate();
+        server.close(() => resolve());
+      }),
+  };
+  const timer = setInterval(() => {
+    if (state.isFrozen) return;
+    const all = new Set([...topicsOf.values()].flatMap((topics) => [...topics]));
+    for (const topic of new Set([...all, ...numbers.keys()]))
+      numbers.set(topic, (numbers.get(topic) ?? 0) + 1);
+    for (const [socket, topics] of topicsOf)
+      for (const topic of topics) if (!state.silent.has(topic)) socket.send(`${topic} ${numbers.get(topic)}`);
+  }, 5);
+  server.on("connection", (socket) => {
+    state.connections++;
+    state.sockets.add(socket);
+    const topics = new Set<string>();
+    topicsOf.set(socket, topics);
+    socket.on("close", () => {
+      state.sockets.delete(socket);
+      topicsOf.delete(socket);
+    });
+    socket.on("message", (data: Buffer) => {
+      if (state.isFrozen) return;
+      const text = data.toString();
+      if (text === "ping") return socket.send("pong");
+      const [list = "", id = ""] = text.slice(1).split(" ");
+      for (const topic of list.split(",")) {
+        if (text.startsWith("-")) {
+          topics.delete(topic);
+          continue;
+        }
+        state.subscribed.set(topic, (state.subscribed.get(topic) ?? 0) + 1);
+        if (state.refused.has(topic)) socket.send(`no ${topic}`);
+        else if (!state.unacked.has(topic)) topics.add(topic);
+      }
+      if (!list.split(",").some((topic) => state.unacked.has(topic))) socket.send(`ok ${id}`);
+    });
+  });
+  closers.push(state.close);
+  return state;
+}
+
+function channel(kind: LiveChannel["kind"], nativeSymbol: string): LiveChannel {
+  return { kind, nativeSymbol };
+}
+
+async function follow(
+  server: Server,
+  channels: readonly LiveChannel[],
+  change: Partial<LiveConnectionsOptions> = {},
+): Promise<{ seen: Seen; connections: LiveConnections; stop: () => Promise<void> }> {
+  const seen: Seen = { ids: new Map(), opened: [], lost: [], unreadable: [] };
+  let isOver = false;
+  const alive = (): void => {
+    if (isOver) throw new Error("the sink was called after the end");
+  };
+  const sink: LiveSink = {
+    message(each, message) {
+      alive();
+      if (message.kind !== "trades") return;
+      const ids = seen.ids.get(message.topic) ?? [];
+      seen.ids.set(message.topic, ids);
+      ids.push(...message.candidates.map(({ id }) => id ?? NaN));
+      expect(dialect.topicOf(each)).toBe(message.topic);
+    },
+    opened: (each) => seen.opened.push(dialect.topicOf(each)),
+    lost: (each, { reason }) => seen.lost.push(`${dialect.topicOf(each)} ${reason}`),
+    unreadable: ({ detail }) => seen.unreadable.push(detail),
+  };
+  const stop = new AbortController();
+  const connections = new LiveConnections({
+    dialect,
+    wsUrl: server.url,
+    channels,
+    sink,
+    askQuiet: () => Promise.resolve("unknown"),
+    clock: scaledClock({ startMs: 1_700_000_000_000, factor: FACTOR }),
+    random: seededRandom(7),
+    log: process.env.DEBUG_LOG === undefined ? silentLog : createLog({ level: "debug", format: "pretty" }),
+    ...change,
+  });
+  const running = connections.run(stop.signal);
+  const end = async (): Promise<void> => {
+    stop.abort(new Error("the test is over"));
+    await running;
+    isOver = true;
+    await delay(20);
+  };
+  closers.unshift(end);
+  return { seen, connections, stop: end };
+}
+
+const received = (seen: Seen, topic: string): number => seen.ids.get(topic)?.length ?? 0;
+
+/** Every number from the first to the last, as often as it came. */
+function hasNoHole(ids: readonly number[]): boolean {
+  const sorted = [...new Set(ids)].sort((a, b) => a - b);
+  return sorted.every((id, i) => i === 0 || id === (sorted[i - 1] ?? NaN) + 1);
+}
+
+it("spreads channels over connections by path, books and size, and hands each its messages", async () => {
+  const server = await startServer();
+  const channels = [
+    ...["A", "B", "C", "D"].map((symbol) => channel("trades", symbol)),
+    channel("book", "A"),
+    channel("book", "B"),
+    channel("candles", "A"),
+  ];
+  const { seen, connections } = await follow(server, channels);
+  await until(() => channels.every((each) => received(seen, dialect.topicOf(each)) > 3));
+  expect(connections.state().map(({ path, channels: count }) => [path, count])).toEqual([
+    ["/fast", 3],
+    ["/fast", 2],
+    ["/fast", 1],
+    ["/slow", 1],
+  ]);
+  expect(server.connections).toBe(4);
+  expect(seen.opened).toHaveLength(7);
+});
+
+it("connects again after an abrupt end, tells what was lost, and gives up nothing else", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [channel("trades", "A"), channel("candles", "B")]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "candles:B") > 3);
+  const before = received(seen, "candles:B");
+  for (const socket of server.sockets) if (socket !== [...server.sockets][1]) socket.terminate();
+  await until(() => seen.opened.length === 3);
+  await until(() => received(seen, "candles:B") > before);
+  expect(seen.lost).toHaveLength(1);
+  expect(server.connections).toBe(3);
+});
+
+it("asks for a lost ack once more, and then begins anew", async () => {
+  const server = await startServer();
+  server.unacked.add("trades:A");
+  const { seen } = await follow(server, [channel("trades", "A")]);
+  await until(() => server.connections === 2);
+  expect(server.subscribed.get("trades:A")).toBeGreaterThanOrEqual(2);
+  server.unacked.clear();
+  await until(() => received(seen, "trades:A") > 3);
+});
+
+it("leaves the other channels alone when one is refused", async () => {
+  const server = await startServer();
+  server.refused.add("trades:X");
+  const { seen } = await follow(server, [
+    channel("trades", "A"),
+    channel("trades", "X"),
+    channel("trades", "B"),
+  ]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  expect(seen.lost).toEqual(["trades:X refused"]);
+  expect(server.connections).toBe(1);
+});
+
+it("subscribes anew to a channel that is acked and silent while its market is not, then replaces the connection", async () => {
+  const server = await startServer();
+  server.silent.add("trades:A");
+  const asked: string[] = [];
+  const { seen } = await follow(
+    server,
+    [channel("trades", "A"), channel("trades", "B"), channel("trades", "C")],
+    {
+      askQuiet: (each) => {
+        asked.push(each.nativeSymbol);
+        return Promise.resolve("missed");
+      },
+    },
+  );
+  await until(() => server.subscribed.get("trades:A") === 2);
+  expect(server.connections).toBe(1);
+  await until(() => server.connections === 2);
+  expect(new Set(asked)).toEqual(new Set(["A"]));
+  expect(seen.lost.filter((each) => each === "trades:A stale").length).toBeGreaterThanOrEqual(2);
+  server.silent.clear();
+  await until(() => received(seen, "trades:A") > 3);
+});
+
+it("leaves a quiet market alone, and asks less and less often", async () => {
+  const server = await startServer();
+  server.silent.add("trades:A");
+  const askedMs: number[] = [];
+  await follow(server, [channel("trades", "A"), channel("trades", "B")], {
+    askQuiet: () => {
+      askedMs.push(performance.now());
+      return Promise.resolve("quiet");
+    },
+  });
+  await until(() => askedMs.length === 4);
+  const gaps = askedMs.slice(1).map((ms, i) => ms - (askedMs[i] ?? 0));
+  expect(gaps[2]).toBeGreaterThan((gaps[0] ?? Infinity) * 2);
+  expect(server.subscribed.get("trades:A")).toBe(1);
+  expect(server.connections).toBe(1);
+});
+
+it("takes a connection without any sign of life for dead", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  server.isFrozen = true;
+  await until(() => seen.lost.length === 1);
+  server.isFrozen = false;
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before + 3);
+  expect(seen.lost).toEqual(["trades:A disconnected"]);
+});
+
+it("misses nothing when a connection is replaced before its lifetime ends", async () => {
+  const server = await startServer();
+  const short: LiveDialect = { ...dialect, limits: { ...dialect.limits, lifetimeMs: 30_000 } };
+  const { seen, stop } = await follow(server, [channel("trades", "A"), channel("trades", "B")], {
+    dialect: short,
+  });
+  await until(() => server.connections >= 4, { timeoutMs: 20_000 });
+  await stop();
+  expect(seen.lost).toEqual([]);
+  for (const topic of ["trades:A", "trades:B"]) expect(hasNoHole(seen.ids.get(topic) ?? [])).toBe(true);
+});
+
+it("misses nothing when the server announces its end", async () => {
+  const server = await startServer();
+  const { seen, stop } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  for (const socket of server.sockets) socket.send("bye");
+  await until(() => server.connections === 2 && server.sockets.size === 1);
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before + 3);
+  await stop();
+  expect(hasNoHole(seen.ids.get("trades:A") ?? [])).toBe(true);
+  expect(seen.lost).toEqual([]);
+});
+
+it("counts frames that cannot be read, and replaces a connection only for one that is too large", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [
+    channel("trades", "A"),
+    channel("trades", "B"),
+    channel("trades", "C"),
+  ]);
+  await until(() => received(seen, "trades:A") > 3);
+  const [socket] = server.sockets;
+  socket?.send("trades:A x");
+  socket?.send(Buffer.from([1, 2, 3]));
+  socket?.send("trades:ZZZ 5");
+  await until(() => seen.unreadable.length === 3);
+  expect(seen.unreadable).toEqual([
+    "cut",
+    "a binary frame of 3 bytes, expected text",
+    "nobody subscribed to it",
+  ]);
+  expect(server.connections).toBe(1);
+  socket?.send("x".repeat(33 * 1024 * 1024));
+  await until(() => server.connections === 2);
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before);
+});
+
+it("keeps trying while the server is away, no more often than is allowed", async () => {
+  const server = await startServer();
+  const failures: string[] = [];
+  const { seen } = await follow(server, [channel("trades", "A")], {
+    wsUrl: "ws://127.0.0.1:9",
+    onFailure: ({ error }) => failures.push(error.fault.kind),
+  });
+  await until(() => failures.length >= 5, { timeoutMs: 20_000 });
+  expect(new Set(failures)).toEqual(new Set(["network"]));
+  expect(seen.opened).toEqual([]);
+});
