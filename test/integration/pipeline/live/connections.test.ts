@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 import { scaledClock } from "../../../../src/core/clock.js";
-import { createLog, silentLog } from "../../../../src/core/log.js";
+import { silentLog } from "../../../../src/core/log.js";
 import { seededRandom } from "../../../../src/core/random.js";
 import type { LiveChannel, LiveDialect, LiveMessage } from "../../../../src/exchanges/live.js";
 import {
@@ -83,7 +83,7 @@ interface Server {
   /** Sends nothing at all any more, also no pongs. */
   isFrozen: boolean;
   numberOf(topic: string): number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const closers: (() => Promise<void>)[] = [];
@@ -109,7 +109,7 @@ async function startServer(): Promise<Server> {
     silent: new Set(),
     isFrozen: false,
     numberOf: (topic) => numbers.get(topic) ?? 0,
-    close: () =>
+    close: (): Promise<void> =>
       new Promise((resolve) => {
         clearInterval(timer);
         for (const socket of server.clients) socket.terminate();
@@ -190,7 +190,7 @@ async function follow(
     askQuiet: () => Promise.resolve("unknown"),
     clock: scaledClock({ startMs: 1_700_000_000_000, factor: FACTOR }),
     random: seededRandom(7),
-    log: process.env.DEBUG_LOG === undefined ? silentLog : createLog({ level: "debug", format: "pretty" }),
+    log: silentLog,
     ...change,
   });
   const running = connections.run(stop.signal);
