@@ -11,6 +11,7 @@ import type { BanMemory } from "../core/net/ban-memory.js";
 import type { Random } from "../core/random.js";
 import type { RetryLimits } from "../core/retry.js";
 import type { Timeframe } from "../core/timeframe.js";
+import type { LiveVenue } from "./live.js";
 
 /** What a caller may rely on when it plans requests to a venue. */
 export interface ExchangeTraits {
@@ -65,7 +66,8 @@ export interface TradePage {
   readonly request: string;
 }
 
-export interface Exchange {
+/** The part of a venue that answers questions. */
+export interface RestExchange {
   /** ccxt's id: `binance`. */
   readonly id: string;
   /** The REST host that is asked, for messages. */
@@ -86,6 +88,11 @@ export interface Exchange {
   fetchTrades(request: TradeRequest, signal: AbortSignal): Promise<TradePage>;
   /** Releases connections; requests under way fail. */
   close(): Promise<void>;
+}
+
+export interface Exchange extends RestExchange {
+  /** Streams, and order books. */
+  readonly live: LiveVenue;
 }
 
 /** What a venue is built with. One instance per host serves a whole process: rate limits and bans are per IP. */

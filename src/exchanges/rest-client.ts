@@ -15,6 +15,8 @@ export interface RestQuestion {
   readonly params: Readonly<Record<string, string>>;
   /** Undefined where the endpoint is not about one market. */
   readonly nativeSymbol?: string | undefined;
+  /** Sent along beside the usual ones. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** By the venue's own measure; 1 where it counts requests. */
   readonly weight: number;
 }
@@ -177,7 +179,7 @@ export class RestClient {
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<HttpResponse> {
     try {
-      return await this.#http.get(this.restUrl + pathOf(question), options);
+      return await this.#http.get(this.restUrl + pathOf(question), { ...options, headers: question.headers });
     } catch (error) {
       if (!(error instanceof TickwellError)) throw error;
       const message = `${this.#subjectOf(question)}: ${error.message}`;

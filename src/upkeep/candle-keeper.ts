@@ -6,7 +6,7 @@ import type { CandleBatch } from "../core/model/candle-batch.js";
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
 import { intersectRanges, mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import type { Log } from "../core/log.js";
-import type { Exchange } from "../exchanges/exchange.js";
+import type { RestExchange } from "../exchanges/exchange.js";
 import { CandleFeed } from "../pipeline/feed/candle-feed.js";
 import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import type { Validation } from "../pipeline/gate/validation.js";
@@ -16,7 +16,7 @@ import type { OpenGap, SeriesKey, Store, StoredMarket, SeriesState } from "../st
 export interface CandleKeeperOptions {
   readonly store: Store;
   readonly stage: Stage;
-  readonly exchange: Exchange;
+  readonly exchange: RestExchange;
   readonly clock: Clock;
   readonly log: Log;
   /** Requests for one series under way at once. */

@@ -14,7 +14,7 @@ import type { Rejection } from "../core/model/candle-batch.js";
 import type { MissingTrades, TradeBatch, TradeRun } from "../core/model/record-batch.js";
 import { continuityOf, type Trade, type TradeCandidate, type TradeNumbering } from "../core/model/trade.js";
 import type { TimeRange } from "../core/range.js";
-import type { Exchange } from "../exchanges/exchange.js";
+import type { RestExchange } from "../exchanges/exchange.js";
 import { validateTrades } from "../pipeline/gate/trade-gate.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { StoredMarket } from "../store/store.js";
@@ -28,7 +28,7 @@ export interface TradeGap extends TimeRange {
 }
 
 export interface TradeRepairOptions {
-  readonly exchange: Pick<Exchange, "id" | "fetchTrades" | "traits">;
+  readonly exchange: Pick<RestExchange, "id" | "fetchTrades" | "traits">;
   readonly stage: Pick<Stage, "append" | "settled">;
   readonly clock: Clock;
   readonly log: Log;

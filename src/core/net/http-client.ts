@@ -24,6 +24,8 @@ export interface HttpGetOptions {
   readonly timeoutMs: number;
   /** Rejects with its reason. */
   readonly signal: AbortSignal;
+  /** Sent along beside the usual ones. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Most bytes a body may have, before and after decompression. */
   readonly bodyBytesMax?: number;
 }
@@ -125,7 +127,10 @@ export class HttpClient {
     const timer = setTimeout(() => end.abort(TIMED_OUT), timeoutMs);
     try {
       // undici heeds the signal of a request only once it has a connection for it, which may take long or never happen.
-      return await untilAborted(this.#exchange(question, { signal: end.signal, bodyBytesMax }), end.signal);
+      return await untilAborted(
+        this.#exchange(question, { signal: end.signal, bodyBytesMax, headers: options.headers }),
+        end.signal,
+      );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (end.signal.aborted) throw timeoutError(host, timeoutMs);
@@ -138,7 +143,15 @@ export class HttpClient {
 
   async #exchange(
     { url, content, accept = "application/json" }: Question,
-    { signal, bodyBytesMax }: { signal: AbortSignal; bodyBytesMax: number },
+    {
+      signal,
+      bodyBytesMax,
+      headers: further,
+    }: {
+      signal: AbortSignal;
+      bodyBytesMax: number;
+      headers: Readonly<Record<string, string>> | undefined;
+    },
   ): Promise<HttpResponse & HttpBytesResponse> {
     const { host, hostname } = new URL(url);
     const { statusCode, headers, body } = await request(url, {
@@ -152,6 +165,7 @@ export class HttpClient {
         // What a cache holds is no answer of the exchange: two of them would be one.
         "cache-control": "no-cache",
         ...(content ? { "content-type": content.contentType } : {}),
+        ...further,
       },
     });
     const bytes = await readBody(body, { host, bodyBytesMax });

@@ -6,6 +6,7 @@ import type { MarketInfo } from "../../core/model/market.js";
 import type { TradeCandidate } from "../../core/model/trade.js";
 import { describeIssue } from "../describe-issue.js";
 import { malformed } from "../malformed.js";
+import { readTime } from "./wire-time.js";
 
 /**
  * A kline row as documented:
@@ -68,7 +69,8 @@ export function decodeAggTrade(raw: unknown): AggTrade {
   const row: Readonly<Record<string, unknown>> =
     typeof raw === "object" && raw !== null ? { ...raw } : NO_NAMED_FIELDS;
   const id = integer(row.a);
-  const timeMs = integer(row.T);
+  const time = readTime(row.T);
+  const timeMs = time?.timeMs;
   if (row.f === -1) return { id, timeMs, candidate: undefined };
   return {
     id,
@@ -78,6 +80,7 @@ export function decodeAggTrade(raw: unknown): AggTrade {
       firstFillId: integer(row.f),
       lastFillId: integer(row.l),
       timeMs,
+      microsecond: time?.microsecond,
       price: typeof row.p === "string" ? row.p : undefined,
       qty: typeof row.q === "string" ? row.q : undefined,
       side: typeof row.m === "boolean" ? (row.m ? "sell" : "buy") : undefined,

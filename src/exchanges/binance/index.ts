@@ -1,6 +1,9 @@
-// Binance spot by REST: the venue contract over the market-data mirror, which needs no key.
+// Binance spot: the venue contract over the market-data mirrors, which need no key.
 import type { Exchange, ExchangeOptions } from "../exchange.js";
+import { SPOT_DEPTH } from "./book-page.js";
+import { SPOT_BOOK_RULES } from "./book-rules.js";
 import { decodeExchangeInfo } from "./decode.js";
+import { SPOT_STREAMS } from "./stream.js";
 import { createBinanceVenue } from "./venue.js";
 
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
@@ -16,7 +19,11 @@ export function createBinance(options: ExchangeOptions): Exchange {
       // The weight of klines is the same for one row and for all.
       weights: { time: 1, exchangeInfo: 20, aggTrades: 4, klines: () => 2 },
       tradeWindowMs: undefined,
+      hasMicroseconds: true,
       decodeMarkets: decodeExchangeInfo,
+      depth: SPOT_DEPTH,
+      bookRules: SPOT_BOOK_RULES,
+      streams: SPOT_STREAMS,
     },
     options,
   );

@@ -14,6 +14,8 @@ import { pathOf, type RestClient } from "../rest-client.js";
 import { decodeAggTrade, type AggTrade } from "./decode.js";
 
 const TRADES_MAX = 1_000;
+/** As the streams have them: the same trade has the same time wherever it comes from. */
+const MICROSECONDS = { "x-mbx-time-unit": "MICROSECOND" };
 
 /** Where to go on: at a time, as long as no trade was found, and at an id afterwards. */
 interface Position {
@@ -26,12 +28,14 @@ export interface AggTradesEndpoint {
   readonly weight: number;
   /** Longest range to ask for by time, ms. */
   readonly windowMs: number | undefined;
+  /** Times in microseconds can be asked for. */
+  readonly hasMicroseconds: boolean;
 }
 
 /** @throws TickwellError as {@link RestClient.get} does */
 export async function fetchTradePage(
   client: RestClient,
-  { endpoint, weight, windowMs }: AggTradesEndpoint,
+  { endpoint, weight, windowMs, hasMicroseconds }: AggTradesEndpoint,
   request: TradeRequest,
   signal: AbortSignal,
 ): Promise<TradePage> {
@@ -47,6 +51,7 @@ export async function fetchTradePage(
     weight,
     nativeSymbol: request.nativeSymbol,
     params: { symbol: request.nativeSymbol, ...place, limit: String(TRADES_MAX) },
+    ...(hasMicroseconds ? { headers: MICROSECONDS } : {}),
   };
   const path = pathOf(question);
   const trades = await client.get(

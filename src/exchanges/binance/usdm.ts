@@ -1,6 +1,9 @@
-// Binance USDⓈ-M futures by REST: linear perpetuals. What differs from spot is marked; the rest is the same protocol.
+// Binance USDⓈ-M futures: linear perpetuals. What differs from spot is marked; the rest is the same protocol.
 import type { Exchange, ExchangeOptions } from "../exchange.js";
+import { USDM_DEPTH } from "./book-page.js";
+import { USDM_BOOK_RULES } from "./book-rules.js";
 import { decodeContractInfo } from "./decode.js";
+import { USDM_STREAMS } from "./stream.js";
 import { createBinanceVenue } from "./venue.js";
 
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
@@ -18,7 +21,11 @@ export function createBinanceUsdm(options: ExchangeOptions): Exchange {
       weights: { time: 1, exchangeInfo: 1, aggTrades: 20, klines: klinesWeight },
       // Unlike spot: by time only less than an hour; and nothing older than a day or two, which it refuses (−4166).
       tradeWindowMs: 3_600_000,
+      hasMicroseconds: false,
       decodeMarkets: decodeContractInfo,
+      depth: USDM_DEPTH,
+      bookRules: USDM_BOOK_RULES,
+      streams: USDM_STREAMS,
     },
     options,
   );

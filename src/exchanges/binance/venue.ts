@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { TIMEFRAMES } from "../../core/timeframe.js";
 import type { Exchange, ExchangeOptions } from "../exchange.js";
 import { pathOf } from "../rest-client.js";
+import type { BookRules } from "../book-rules.js";
+import { fetchBookPage, type DepthEndpoint } from "./book-page.js";
 import { readCandlePage } from "./candle-page.js";
 import { decodeServerTime, type ExchangeInfo } from "./decode.js";
 import { createBinanceRest, type BinanceHost } from "./rest.js";
+import { createBinanceDialect, type BinanceStreams } from "./stream.js";
 import { fetchTradePage } from "./trade-page.js";
 
 /** What spot and USDⓈ-M differ in. */
@@ -21,7 +24,12 @@ export interface BinanceVenue extends BinanceHost {
   };
   /** Longest range trades may be asked for by time, ms; undefined where any may. */
   readonly tradeWindowMs: number | undefined;
+  /** Whether trades are asked for, and told, in microseconds. */
+  readonly hasMicroseconds: boolean;
   readonly decodeMarkets: (json: unknown) => ExchangeInfo;
+  readonly depth: DepthEndpoint["limits"];
+  readonly bookRules: BookRules;
+  readonly streams: BinanceStreams;
 }
 
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
@@ -92,8 +100,16 @@ export function createBinanceVenue(venue: BinanceVenue, options: ExchangeOptions
         endpoint: `${pathPrefix}/aggTrades`,
         weight: weights.aggTrades,
         windowMs: venue.tradeWindowMs,
+        hasMicroseconds: venue.hasMicroseconds,
       };
       return fetchTradePage(client, endpoint, request, signal);
+    },
+
+    live: {
+      dialect: createBinanceDialect(venue.streams),
+      bookRules: venue.bookRules,
+      fetchBook: (request, signal) =>
+        fetchBookPage(client, { endpoint: `${pathPrefix}/depth`, limits: venue.depth }, request, signal),
     },
 
     close: () => client.close(),

@@ -10,7 +10,6 @@
 //    the window that starts there is the page.
 //
 // The latest candles and the older ones have an endpoint each: `candles` knows the last 1,440, `history-candles` lags.
-import assert from "node:assert/strict";
 import type { CandleCandidate } from "../../core/model/candle.js";
 import type { TimeRange } from "../../core/range.js";
 import {
@@ -25,29 +24,12 @@ import type { CandlePage, CandleRequest } from "../exchange.js";
 import { malformed } from "../malformed.js";
 import { refuseBackwards } from "../refuse-backwards.js";
 import { pathOf, type RestClient, type RestQuestion } from "../rest-client.js";
+import { barOf } from "./bars.js";
 import { decodeCandle, decodeEnvelope } from "./decode.js";
 import { OKX_ENDPOINTS } from "./rest.js";
 
 /** Rows of a page as documented; less may come. */
 export const CANDLES_MAX = 300;
-
-/** OKX's names; days and weeks of the plain names begin at midnight in Hong Kong. There is no 8h. */
-const BARS = {
-  "1m": "1m",
-  "3m": "3m",
-  "5m": "5m",
-  "15m": "15m",
-  "30m": "30m",
-  "1h": "1H",
-  "2h": "2H",
-  "4h": "4H",
-  "6h": "6Hutc",
-  "12h": "12Hutc",
-  "1d": "1Dutc",
-  "1w": "1Wutc",
-} as const satisfies Partial<Record<Timeframe, string>>;
-
-export const OKX_TIMEFRAMES = TIMEFRAMES.filter((timeframe) => timeframe in BARS);
 
 /** Candles that `candles` certainly still has: it gives 1,440, and our clock and its node may differ. */
 const RECENT_CANDLES = 1_000;
@@ -193,12 +175,6 @@ export class OkxCandles {
     const rowsEndMs = floorToTimeframe(lastMs, timeframe) + timeframeMs(timeframe);
     return { candidates, provenToMs: Math.min(rowsEndMs, endMs), request };
   }
-}
-
-function barOf(timeframe: Timeframe): string {
-  const bar: string | undefined = (BARS as Partial<Record<Timeframe, string>>)[timeframe];
-  assert(bar !== undefined, `okx has no candles of ${timeframe}`);
-  return bar;
 }
 
 /** Of rows that {@link readRows} has let through: at least one has a time. */

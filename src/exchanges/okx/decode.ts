@@ -195,7 +195,7 @@ function decodeListTime(value: string | undefined): number | undefined {
 }
 
 /** Whole numbers arrive as text. */
-function decodeInteger(value: unknown): number | undefined {
+export function decodeInteger(value: unknown): number | undefined {
   if (typeof value !== "string" || !/^\d{1,16}$/.test(value)) return undefined;
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : undefined;

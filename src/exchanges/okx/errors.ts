@@ -67,6 +67,20 @@ const CLASS_BY_CODE: Readonly<Record<string, CodeClass>> = {
   "51028": "maintenance", // being delivered
   "51029": "maintenance", // being settled
   "51030": "maintenance", // funding is being settled
+  // Of the WebSocket.
+  "60011": "auth", // a channel that needs a login
+  "60012": "bad_request",
+  "60013": "bad_request",
+  "60014": "rate_limit", // too many messages
+  "60017": "bad_request",
+  "60018": "bad_symbol", // no such channel or instrument here
+  "60019": "bad_request",
+  "63999": "exchange",
+  "64000": "bad_request",
+  "64001": "bad_request", // the channel has moved to the other path
+  "64002": "bad_request",
+  "64003": "auth", // the fee tier is too low
+  "64007": "exchange",
 };
 
 /** 50100 to 50114 are about keys, signatures and their time. */
@@ -96,6 +110,11 @@ export function bodyRefusal(json: unknown, request: RefusedRequest): TickwellErr
   if (body === undefined || body.code === "0") return undefined;
   const fault = faultOf(200, { ...body, retryAfterMs: undefined });
   return describe(fault, { found: "refused", ...body }, request);
+}
+
+/** The fault of a code that comes alone, as on the WebSocket. */
+export function faultOfCode(code: string): Fault {
+  return faultOf(200, { code, text: "", retryAfterMs: undefined });
 }
 
 interface Refusal {

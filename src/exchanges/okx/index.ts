@@ -4,9 +4,13 @@ import type { Decimal } from "../../core/decimal.js";
 import { TickwellError } from "../../core/fault.js";
 import type { MarketInfo } from "../../core/model/market.js";
 import type { Exchange, ExchangeOptions } from "../exchange.js";
-import { CANDLES_MAX, OKX_TIMEFRAMES, OkxCandles } from "./candle-page.js";
+import { OKX_TIMEFRAMES } from "./bars.js";
+import { fetchBookPage } from "./book-page.js";
+import { OKX_BOOK_RULES } from "./book-rules.js";
+import { CANDLES_MAX, OkxCandles } from "./candle-page.js";
 import { decodeInstruments, decodeServerTime } from "./decode.js";
 import { createOkxRest, OKX_ENDPOINTS } from "./rest.js";
+import { OKX_DIALECT } from "./stream.js";
 import { fetchTradePage } from "./trade-page.js";
 
 /** OKX changes the size of a contract now and then, and announces it days ahead. */
@@ -82,6 +86,12 @@ export function createOkx(options: ExchangeOptions): Exchange {
       assert(request.fromMs < request.toMs, `trades asked from ${request.fromMs} to ${request.toMs}`);
       const contractSize = await contractSizeOf(request.nativeSymbol, signal);
       return fetchTradePage(client, request, { contractSize, nowMs: clock.nowMs() }, signal);
+    },
+
+    live: {
+      dialect: OKX_DIALECT,
+      bookRules: OKX_BOOK_RULES,
+      fetchBook: (request, signal) => fetchBookPage(client, request, signal),
     },
 
     close: () => client.close(),

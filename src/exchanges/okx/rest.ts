@@ -11,6 +11,7 @@ export const OKX_ENDPOINTS = {
   candles: "/api/v5/market/candles",
   historyCandles: "/api/v5/market/history-candles",
   historyTrades: "/api/v5/market/history-trades",
+  books: "/api/v5/market/books",
 } as const;
 
 /** Requests per endpoint and IP in every two seconds, as documented. */
@@ -20,6 +21,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   [OKX_ENDPOINTS.candles]: 40,
   [OKX_ENDPOINTS.historyCandles]: 20,
   [OKX_ENDPOINTS.historyTrades]: 20,
+  [OKX_ENDPOINTS.books]: 40,
 };
 const WINDOW_MS = 2_000;
 

@@ -10,7 +10,7 @@
 import { classifyError, describeError, TickwellError, type Fault } from "../../core/fault.js";
 import type { CandleBatch, Rejection } from "../../core/model/candle-batch.js";
 import type { TimeRange } from "../../core/range.js";
-import type { CandlePage, Exchange } from "../../exchanges/exchange.js";
+import type { CandlePage, RestExchange } from "../../exchanges/exchange.js";
 import type { OpenGap, StoredMarket } from "../../store/store.js";
 import { formatMarketName } from "../../core/model/market.js";
 import { formatTime } from "../../core/time.js";
@@ -25,7 +25,7 @@ import { isCleaner, pageDoubts } from "./page-doubts.js";
 import { claimsInDoubt, hearWitness, widerQuestion, withBelieved, witnessesIn } from "./void-witness.js";
 
 export interface CandleFeedOptions {
-  readonly exchange: Exchange;
+  readonly exchange: RestExchange;
   readonly stage: Stage;
   /** Closedness and the gap log's times are the exchange's: our machine's clock may be stepped. */
   readonly exchangeClock: Pick<ExchangeClock, "nowMs">;

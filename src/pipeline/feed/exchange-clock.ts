@@ -4,7 +4,7 @@ import type { Clock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import type { Log } from "../../core/log.js";
 import { formatTime } from "../../core/time.js";
-import type { Exchange } from "../../exchanges/exchange.js";
+import type { RestExchange } from "../../exchanges/exchange.js";
 
 /**
  * The offset is measured again after this long: in every cycle of a minute, since a machine's clock that is set right
@@ -22,14 +22,14 @@ const JUMP_MS = 2_000;
 const CONFIRM_AFTER_MS = 1_200;
 
 export class ExchangeClock {
-  readonly #exchange: Exchange;
+  readonly #exchange: RestExchange;
   readonly #clock: Clock;
   readonly #log: Log;
   #offsetMs = 0;
   #measuredMs = -Infinity;
   #warnedMs = -Infinity;
 
-  constructor({ exchange, clock, log }: { exchange: Exchange; clock: Clock; log: Log }) {
+  constructor({ exchange, clock, log }: { exchange: RestExchange; clock: Clock; log: Log }) {
     this.#exchange = exchange;
     this.#clock = clock;
     this.#log = log;

@@ -8,7 +8,7 @@ import { intersectRanges, mergeRanges, type TimeRange } from "../../core/range.j
 import { formatTime } from "../../core/time.js";
 import { floorToTimeframe } from "../../core/timeframe.js";
 import type { CandleArchive } from "../../exchanges/archive.js";
-import type { Exchange } from "../../exchanges/exchange.js";
+import type { RestExchange } from "../../exchanges/exchange.js";
 import { checkCandles } from "../../pipeline/gate/candle-gate.js";
 import type { SeriesKey, Store, StoredCandle, StoredMarket } from "../../store/store.js";
 import { storedValues, valuesOf } from "./candle-values.js";
@@ -19,7 +19,7 @@ import { planSamples } from "./sample-plan.js";
 
 export interface DeepCheckerOptions {
   readonly store: Pick<Store, "readCandles" | "voids" | "seriesStates" | "flaggedOpenTimes">;
-  readonly exchange: Exchange;
+  readonly exchange: RestExchange;
   /** Left out where the venue publishes none. */
   readonly archive?: CandleArchive | undefined;
   /** Chooses the minutes; seeded, so that a check can be repeated. */

@@ -3,7 +3,7 @@ import type { TimeRange } from "../../core/range.js";
 import type { Trade, TradeCandidate } from "../../core/model/trade.js";
 import { TickwellError } from "../../core/fault.js";
 import { formatTime } from "../../core/time.js";
-import type { Exchange } from "../../exchanges/exchange.js";
+import type { RestExchange } from "../../exchanges/exchange.js";
 import { validateTrades, type IdGap, type TradeRejection } from "../../pipeline/gate/trade-gate.js";
 
 export interface MinuteTrades {
@@ -29,7 +29,7 @@ const PAGES_MAX = 100;
  *   `malformed_payload` when its pages have no end
  */
 export async function fetchMinuteTrades(
-  exchange: Pick<Exchange, "id" | "fetchTrades" | "traits">,
+  exchange: Pick<RestExchange, "id" | "fetchTrades" | "traits">,
   { nativeSymbol, openTimeMs }: { readonly nativeSymbol: string; readonly openTimeMs: number },
   signal: AbortSignal,
 ): Promise<MinuteTrades> {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { TickwellError } from "../../../../src/core/fault.js";
 import type { RecordBatch } from "../../../../src/core/model/record-batch.js";
 import type { CandleBatch } from "../../../../src/core/model/candle-batch.js";
-import type { CandlePage, CandleRequest, Exchange } from "../../../../src/exchanges/exchange.js";
+import type { CandlePage, CandleRequest, RestExchange } from "../../../../src/exchanges/exchange.js";
 import type { Stage, StagedBatch } from "../../../../src/pipeline/stage/stage.js";
 import { minuteMs, MINUTE_MS } from "../../../support/candles.js";
 import { settle } from "../../core/net/manual-clock.js";
@@ -13,7 +13,7 @@ import { rowAt } from "../gate/candidates.js";
 /** More than any test needs: a feed that does not end is stopped here. */
 const REQUESTS_MAX = 2_000;
 
-export class MapExchange implements Exchange {
+export class MapExchange implements RestExchange {
   readonly id = "map";
   readonly restUrl = "http://map";
   readonly traits;

@@ -145,15 +145,13 @@ describe("CandleBuilder", () => {
           const { truth } = fixedExchange({ nowMs, seed });
           const fromMs = floorToTimeframe(minute * 60_000, timeframe);
           const toMs = fromMs + 2 * timeframeMs(timeframe);
-          const trades = truth
-            .trades(symbol, fromMs, toMs)
-            .map((each) => ({
-              ...each,
-              kind: "trade" as const,
-              microsecond: 0,
-              firstFillId: each.id,
-              lastFillId: each.id,
-            }));
+          const trades = truth.trades(symbol, fromMs, toMs).map((each) => ({
+            ...each,
+            kind: "trade" as const,
+            microsecond: 0,
+            firstFillId: each.id,
+            lastFillId: each.id,
+          }));
           const traded = truth
             .candles(symbol, timeframe, fromMs, toMs)
             .filter((candle) => candle.tradeCount !== 0);
