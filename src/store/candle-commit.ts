@@ -49,14 +49,14 @@ const valuesDiffer = (incoming: string): string => `(
   OR coalesce(${incoming}.quote_volume <> o.quote_volume, false) OR coalesce(${incoming}.trade_count <> o.trade_count, false))`;
 /** A file never overwrites what the exchange itself has said. */
 const isRefused = (incoming: string): string =>
-  `(${valuesDiffer(incoming)} AND o.source = 'rest' AND ${incoming}.source <> 'rest')`;
+  `(${valuesDiffer(incoming)} AND o.source <> 'import' AND ${incoming}.source = 'import')`;
 /** A row whose figures contradict each other never takes the place of a sound one. */
 const isWorse = (incoming: string): string =>
   `(${incoming}.flags & ${CANDLE_FLAGS.rule_broken} <> 0 AND o.flags & ${CANDLE_FLAGS.rule_broken} = 0)`;
 const knowsMore = (incoming: string): string => `(
   o.quote_volume IS NULL AND ${incoming}.quote_volume IS NOT NULL
   OR o.trade_count IS NULL AND ${incoming}.trade_count IS NOT NULL
-  OR o.source <> 'rest' AND ${incoming}.source = 'rest')`;
+  OR o.source = 'import' AND ${incoming}.source <> 'import')`;
 
 /**
  * Only what is new or different reaches the INSERT: ON CONFLICT alone would lock, and so write, every row that is there
@@ -110,7 +110,7 @@ export interface CommitHands {
 export async function commitBatches(
   hands: CommitHands,
   batches: readonly CandleBatch[],
-): Promise<CommitResult> {
+): Promise<Omit<CommitResult, "live">> {
   const { client } = hands;
   const allSeries = groupBySeries(batches);
   await lockSeries(client, allSeries);

@@ -57,9 +57,9 @@ export class CopyEncoder {
     this.#length = this.#buffer.writeUInt32BE(value - high * TWO_POW_32, this.#length);
   }
 
-  /** Epoch milliseconds into a `timestamptz` column. */
-  timestamp(timeMs: number): void {
-    this.bigint((timeMs - POSTGRES_EPOCH_MS) * 1_000);
+  /** Epoch milliseconds, and microseconds beyond them, into a `timestamptz` column. */
+  timestamp(timeMs: number, microsecond = 0): void {
+    this.bigint((timeMs - POSTGRES_EPOCH_MS) * 1_000 + microsecond);
   }
 
   /** ASCII text, such as a timeframe or a source. */

@@ -9,6 +9,7 @@ import { maskText } from "../core/mask-text.js";
 import { formatTime } from "../core/time.js";
 import { PostgresAlertRecords, type AlertRecords } from "./alert-records.js";
 import { refreshAggregates } from "./aggregates.js";
+import { commitBooks } from "./book-commit.js";
 import { commitBatches } from "./candle-commit.js";
 import { readCandles, readRecentCandles } from "./candle-reader.js";
 import { auditCoverage } from "./coverage-audit.js";
@@ -20,11 +21,13 @@ import { readFlaggedOpenTimes } from "./flagged-candles.js";
 import { PostgresErrorRecords, type ErrorRecords } from "./error-records.js";
 import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
+import { PostgresLiveRecords, type LiveRecords } from "./live-records.js";
 import { migrate } from "./migrate.js";
 import { PostgresQualityRecords, type QualityRecords } from "./quality-records.js";
 import { ensureReaderLogin, type ReaderLogin } from "./reader-login.js";
 import { applyRetention } from "./retention.js";
 import { storableText } from "./storable-text.js";
+import { commitTrades } from "./trade-commit.js";
 import { PostgresTaskQueue, type TaskQueue } from "./task-queue.js";
 import { queryReadOnly } from "./read-only-query.js";
 import { reopenVoid } from "./void-reopening.js";
@@ -82,6 +85,7 @@ export class PostgresStore implements Store {
   readonly errors: ErrorRecords;
   readonly alerts: AlertRecords;
   readonly quality: QualityRecords;
+  readonly live: LiveRecords;
   readonly tasks: TaskQueue;
   readonly #pool: Pool;
   readonly #database: Database;
@@ -122,6 +126,7 @@ export class PostgresStore implements Store {
     this.errors = new PostgresErrorRecords(this.#database);
     this.alerts = new PostgresAlertRecords(this.#database);
     this.quality = new PostgresQualityRecords(this.#database);
+    this.live = new PostgresLiveRecords(this.#database, pool);
     this.tasks = new PostgresTaskQueue(this.#database);
     this.bans = {
       load: (host) => this.#database.attempt("read bans", () => this.#loadBan(host)),
@@ -156,7 +161,12 @@ export class PostgresStore implements Store {
           isSimulated,
         ],
       );
-      return rows.map(toMarket);
+      // What the database does not keep is as the exchange lists it now.
+      const listed = new Map(markets.map((market) => [market.symbol, market]));
+      return rows.map((row) => {
+        const { contractSize, listedMs } = listed.get(row.symbol) ?? {};
+        return { ...toMarket(row), contractSize, listedMs };
+      });
     });
   }
 
@@ -198,10 +208,10 @@ export class PostgresStore implements Store {
     });
   }
 
-  commit(batches: readonly RecordBatch[]): Promise<CommitResult> {
+  commit(batches: readonly RecordBatch[], nowMs?: number): Promise<CommitResult> {
     const rows = batches.reduce((sum, batch) => sum + rowsOf(batch), 0);
     return this.#database.transaction(`store ${rows.toLocaleString("en")} rows`, (client) =>
-      this.#commitWith(client, batches),
+      this.#commitWith(client, batches, nowMs),
     );
   }
 
@@ -349,15 +359,24 @@ export class PostgresStore implements Store {
     );
   }
 
-  async #commitWith(client: PoolClient, batches: readonly RecordBatch[]): Promise<CommitResult> {
+  /** Series are locked by kind, candles first: always in one order, so that two commits cannot wait for each other. */
+  async #commitWith(
+    client: PoolClient,
+    batches: readonly RecordBatch[],
+    nowMs: number | undefined,
+  ): Promise<CommitResult> {
     const encoder = this.#encoders.pop() ?? new CopyEncoder();
-    const result = await commitBatches(
-      { client, encoder },
-      batches.filter((batch) => batch.kind === "candles"),
-    );
+    const hands = { client, encoder };
+    const candles = batches.filter((batch) => batch.kind === "candles");
+    const books = batches.filter((batch) => batch.kind === "book");
+    const trades = batches.filter((batch) => batch.kind === "trades");
+    const result =
+      candles.length > 0 ? await commitBatches(hands, candles) : { inserted: 0, revised: 0, refused: 0 };
+    const atMs = nowMs ?? batches.at(-1)?.receivedMs ?? 0;
+    const live = (await commitBooks(client, books, atMs)) + (await commitTrades(hands, trades, atMs));
     // After a failure a socket may still hold the encoder's memory: then it is not used again.
     this.#encoders.push(encoder);
-    return result;
+    return { ...result, live };
   }
 }
 

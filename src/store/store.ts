@@ -10,6 +10,7 @@ import type { Timeframe } from "../core/timeframe.js";
 import type { AlertRecords } from "./alert-records.js";
 import type { Capabilities } from "./capabilities.js";
 import type { ErrorRecords } from "./error-records.js";
+import type { LiveRecords } from "./live-records.js";
 import type { QualityRecords } from "./quality-records.js";
 import type { TaskQueue } from "./task-queue.js";
 
@@ -101,7 +102,10 @@ export interface StoredCandle {
 
 /** What one commit did. */
 export interface CommitResult {
+  /** New candles. */
   readonly inserted: number;
+  /** New trades, and new snapshots and deltas of books. */
+  readonly live: number;
   /** Stored candles whose values the source has changed since. */
   readonly revised: number;
   /** Rows of a file that contradict what the exchange itself has sent; kept in quarantine. */
@@ -175,6 +179,8 @@ export interface Store {
   readonly alerts: AlertRecords;
   /** What quality checks found. */
   readonly quality: QualityRecords;
+  /** Trades and order books. */
+  readonly live: LiveRecords;
   /** Backfill tasks. */
   readonly tasks: TaskQueue;
   /** Enters or updates markets as their exchange lists them. */
@@ -192,8 +198,12 @@ export interface Store {
    * @returns up to where it had been followed before, epoch ms; undefined the first time
    */
   follow(key: SeriesKey, range: TimeRange): Promise<number | undefined>;
-  /** Rows, coverage, gaps and rejections of these pages in one transaction. */
-  commit(batches: readonly RecordBatch[]): Promise<CommitResult>;
+  /**
+   * Rows, coverage, gaps, rejections and counts of these batches in one transaction; at least once is enough, for what is
+   * repeated changes nothing but counts.
+   * @param nowMs our clock, by which the lag of live records is measured; none is without it
+   */
+  commit(batches: readonly RecordBatch[], nowMs?: number): Promise<CommitResult>;
   /** What of `range` is expected and neither covered nor void. */
   missing(key: SeriesKey, range: TimeRange): Promise<TimeRange[]>;
   openGaps(key: SeriesKey): Promise<OpenGap[]>;

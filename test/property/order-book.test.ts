@@ -87,3 +87,32 @@ it.each([
     ),
   ).toMatch(/^ask 1: (price|quantity) /);
 });
+
+it("knows its best levels only as far as it was told of them", () => {
+  const book = new OrderBook();
+  const bids: WireLevel[] = [
+    ["100", "1"],
+    ["99", "1"],
+    ["98", "1"],
+  ];
+  const asks: WireLevel[] = [
+    ["101", "1"],
+    ["102", "1"],
+    ["103", "1"],
+  ];
+  expect(book.reset(bids, asks, { isPartial: true })).toBeUndefined();
+  expect([book.isKnown(3), book.isKnown(4)]).toEqual([true, false]);
+  // 97 may not be the next best bid after 98: there may be 97.5, which nobody has spoken of.
+  book.apply(
+    [
+      ["100", "0"],
+      ["97", "1"],
+    ],
+    [],
+  );
+  expect([book.isKnown(2), book.isKnown(3)]).toEqual([true, false]);
+  book.apply([["98.5", "2"]], []);
+  expect(book.isKnown(3)).toBe(true);
+  book.reset(bids, asks);
+  expect(book.isKnown(50)).toBe(true);
+});

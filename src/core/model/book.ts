@@ -72,6 +72,7 @@ export const BOOK_OUTAGE_REASONS = [
   "stale",
   "malformed",
   "mismatch",
+  "shallow",
   "shed",
 ] as const;
 

@@ -30,11 +30,28 @@ export class OrderBook {
     return bid !== undefined && ask !== undefined && bid >= -ask;
   }
 
-  /** Empties the book, then takes these levels. */
-  reset(bids: readonly WireLevel[], asks: readonly WireLevel[]): LevelFault | undefined {
+  /**
+   * Empties the book, then takes these levels.
+   * @param isPartial the venue has further levels beyond these, of which nothing is known until they change
+   */
+  reset(
+    bids: readonly WireLevel[],
+    asks: readonly WireLevel[],
+    { isPartial = false }: { isPartial?: boolean } = {},
+  ): LevelFault | undefined {
     this.#bids.clear();
     this.#asks.clear();
-    return this.apply(bids, asks);
+    const fault = this.apply(bids, asks);
+    if (isPartial) {
+      this.#bids.endKnowledge();
+      this.#asks.endKnowledge();
+    }
+    return fault;
+  }
+
+  /** True when the best `levels` of each side are known to be the best: none of them lies beyond what was fetched. */
+  isKnown(levels: number): boolean {
+    return this.#bids.isKnown(levels) && this.#asks.isKnown(levels);
   }
 
   /**
@@ -104,6 +121,8 @@ class BookSide {
   readonly #keys: number[] = [];
   readonly #prices: string[] = [];
   readonly #qtys: string[] = [];
+  /** Below this key levels may exist that nobody has told us of. */
+  #knownFrom = -Infinity;
 
   constructor(sign: 1 | -1) {
     this.#sign = sign;
@@ -120,6 +139,17 @@ class BookSide {
 
   clear(): void {
     this.#keys.length = this.#prices.length = this.#qtys.length = 0;
+    this.#knownFrom = -Infinity;
+  }
+
+  endKnowledge(): void {
+    this.#knownFrom = this.#keys[0] ?? Infinity;
+  }
+
+  isKnown(levels: number): boolean {
+    if (this.#knownFrom === -Infinity) return true;
+    const key = this.#keys[this.#keys.length - levels];
+    return key !== undefined && key >= this.#knownFrom;
   }
 
   set(units: number, price: string, qty: string): void {
@@ -147,6 +177,7 @@ class BookSide {
 
   rescale(factor: number): void {
     for (let i = 0; i < this.#keys.length; i++) this.#keys[i] = (this.#keys[i] ?? NaN) * factor;
+    this.#knownFrom *= factor;
   }
 
   top(levels: number): WireLevel[] {

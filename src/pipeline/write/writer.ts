@@ -56,7 +56,7 @@ export class Writer {
     let remindedMs = -Infinity;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
       try {
-        const result = await store.commit(batches);
+        const result = await store.commit(batches, clock.nowMs());
         if (awaySinceMs !== undefined)
           log.info(
             `the database is back after ${formatDuration(clock.nowMs() - awaySinceMs)}; nothing was lost`,

@@ -98,7 +98,7 @@ describe("a running pipeline", () => {
     await pipeline.stage.append(batch(1), never);
     await clock.advance(1_000);
     expect(store.committed.map((each) => each.length)).toEqual([2]);
-    expect(told).toEqual([{ inserted: 2, revised: 0, refused: 0 }]);
+    expect(told).toEqual([{ inserted: 2, revised: 0, refused: 0, live: 0 }]);
     await pipeline.close();
   });
 

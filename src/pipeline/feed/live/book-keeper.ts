@@ -269,7 +269,10 @@ export class BookKeeper {
   #startFromPage(page: BookPage, arrival: Omit<BookArrival, "connectionId">): void {
     const held = this.#buffer;
     this.#buffer = [];
-    const fault = this.#book.reset(page.bids, page.asks);
+    const { pageLevels, startsFrom } = this.#options.rules;
+    const isPartial =
+      startsFrom === "rest" && (page.bids.length >= pageLevels || page.asks.length >= pageLevels);
+    const fault = this.#book.reset(page.bids, page.asks, { isPartial });
     if (fault) {
       this.#counts.add("malformed");
       this.#startBuffering(undefined);
@@ -408,6 +411,10 @@ export class BookKeeper {
     if (timeMs < this.#nextSnapshotMs) return;
     const { snapshotEveryMs, levels } = this.#options;
     this.#nextSnapshotMs = (Math.floor(timeMs / snapshotEveryMs) + 1) * snapshotEveryMs;
+    if (!this.#book.isKnown(levels)) {
+      this.#fail("shallow", "the price has moved beyond the levels that were fetched", undefined);
+      return;
+    }
     const { bids, asks } = this.#book.top(levels);
     this.#snapshots.push({
       kind: "book_snapshot",

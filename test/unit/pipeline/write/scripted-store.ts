@@ -21,7 +21,7 @@ export class ScriptedStore {
     this.attempts++;
     await this.onCommit(this.attempts);
     this.committed.push([...batches]);
-    return { inserted: batches.length, revised: 0, refused: 0 };
+    return { inserted: batches.length, revised: 0, refused: 0, live: 0 };
   }
 
   async revive(): Promise<void> {

@@ -1,0 +1,298 @@
+// Follows markets live: connections on one side, the stage on the other, and between them one tracker for each stream that
+// knows what is complete. Whatever is missed is known by its id or its time when the next record arrives.
+//
+//   connections ──message──> trade tracker, candle tracker, book keeper ──every 250 ms──> stage
+//                                  │ a gap                    │ needs a page
+//                                  └─> onGap (repair by REST)  └─> book pages (REST)
+import type { Clock } from "../../../core/clock.js";
+import { describeError } from "../../../core/fault.js";
+import type { Log } from "../../../core/log.js";
+import { formatMarketName } from "../../../core/model/market.js";
+import type { MissingTrades, RecordBatch } from "../../../core/model/record-batch.js";
+import type { Random } from "../../../core/random.js";
+import { timeframeMs, type Timeframe } from "../../../core/timeframe.js";
+import type { Exchange } from "../../../exchanges/exchange.js";
+import type { LiveChannel, LiveMessage } from "../../../exchanges/live.js";
+import type { Store, StoredMarket } from "../../../store/store.js";
+import type { Validation } from "../../gate/validation.js";
+import { shedUnderPressure } from "../../stage/shedding.js";
+import type { Stage } from "../../stage/stage.js";
+import type { ExchangeClock } from "../exchange-clock.js";
+import { BookPages } from "./book-pages.js";
+import { LiveConnections, type ConnectionState } from "./live-connections.js";
+import type { RawFrame } from "./live-link.js";
+import type { LiveSink } from "./live-sink.js";
+import { MarketStreams, type BookSettings } from "./market-streams.js";
+import { QuietQuestions } from "./quiet-questions.js";
+
+/** A market to follow, and what of it. */
+export interface LiveMarket {
+  readonly market: StoredMarket;
+  readonly trades: boolean;
+  readonly book: BookSettings | undefined;
+  /** Candles of these lengths; none when empty. */
+  readonly timeframes: readonly Timeframe[];
+  readonly validation: Validation;
+}
+
+export interface LiveFeedOptions {
+  readonly exchange: Exchange;
+  /** Another host or a simulator: `ws://127.0.0.1:7400`. The venue's own otherwise. */
+  readonly wsUrl: string | undefined;
+  readonly markets: readonly LiveMarket[];
+  readonly store: Pick<Store, "live" | "recentCandles" | "follow">;
+  readonly stage: Stage;
+  readonly clock: Clock;
+  readonly exchangeClock: ExchangeClock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Trades are missing: told once the gap has been handed to the stage. Must not throw. */
+  readonly onGap?: (market: StoredMarket, gap: MissingTrades) => void;
+  /** Each text frame as it came, for captures. */
+  readonly onFrame?: (frame: {
+    text: string;
+    receivedMs: number;
+    connectionId: number;
+    path: string;
+  }) => void;
+}
+
+/** How often what has come in is handed on: short beside a person's patience, long beside a commit. */
+const FLUSH_EVERY_MS = 250;
+/** One book after the other is compared with REST, each about this often. */
+const COMPARE_EVERY_MS = 300_000;
+/** Unreadable frames are mentioned this often, with their number. */
+const UNREADABLE_EVERY_MS = 60_000;
+
+export class LiveFeed {
+  readonly #options: LiveFeedOptions;
+  readonly #streams = new Map<LiveChannel, MarketStreams>();
+  readonly #byTopic = new Map<string, LiveChannel>();
+  readonly #markets: MarketStreams[] = [];
+  readonly #pages: BookPages;
+  readonly #questions: QuietQuestions;
+  #connections: LiveConnections | undefined;
+  #unreadable = { count: 0, sinceMs: -Infinity, last: "" };
+
+  constructor(options: LiveFeedOptions) {
+    this.#options = options;
+    const { exchange, clock, random, log, exchangeClock } = options;
+    this.#pages = new BookPages({ venue: exchange.live, clock, random, log });
+    this.#questions = new QuietQuestions({ exchange, exchangeClock });
+  }
+
+  /** The connections as they are now, for `status`. */
+  connections(): readonly ConnectionState[] {
+    return this.#connections?.state() ?? [];
+  }
+
+  /** What is known of each market now. */
+  markets(): readonly MarketStreams[] {
+    return this.#markets;
+  }
+
+  /**
+   * Follows the markets until the signal is aborted; then hands on everything that was received.
+   * @param deadline gives up handing on; what was not handed on is a gap that the next run repairs
+   * @throws what the stage or the store throws
+   */
+  async run(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
+    const { exchangeClock, log } = this.#options;
+    await exchangeClock.keepMeasured(signal);
+    await this.#open(signal);
+    const ending = new AbortController();
+    const either = AbortSignal.any([signal, ending.signal]);
+    const guard = async (work: Promise<void>): Promise<void> => {
+      try {
+        await work;
+      } catch (error) {
+        if (either.aborted) return;
+        ending.abort(error);
+        throw error;
+      }
+    };
+    const connections = this.#connect();
+    this.#connections = connections;
+    const results = await Promise.allSettled([
+      guard(connections.run(either)),
+      guard(this.#pages.run(either)),
+      guard(this.#flushing(either)),
+      guard(this.#comparing(either)),
+      guard(this.#measuring(either)),
+    ]);
+    try {
+      await this.#handOn(
+        this.#markets.flatMap((each) => each.finish(exchangeClock.nowMs())),
+        deadline,
+      );
+    } catch (error) {
+      log.warn(
+        `not everything that was received could be handed on: ${describeError(error)}; the next run fetches it`,
+      );
+    }
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const { exchange, store, markets } = this.#options;
+    const { dialect } = exchange.live;
+    for (const { market, trades, book, timeframes, validation } of markets) {
+      signal.throwIfAborted();
+      const streams = new MarketStreams({
+        market,
+        rules: exchange.live.bookRules,
+        numbering: exchange.traits.tradeNumbering,
+        trades: trades ? { position: await store.live.lastTrade(market.id) } : undefined,
+        book,
+        timeframes,
+        validation,
+        recentCandles: (timeframe) =>
+          store.recentCandles({ marketId: market.id, timeframe }, this.#options.exchangeClock.nowMs(), 61),
+        pages: this.#pages,
+        resubscribe: (channel) => this.#connections?.resubscribe(channel),
+        exchangeNowMs: () => this.#options.exchangeClock.nowMs(),
+        nowMs: () => this.#options.clock.nowMs(),
+      });
+      await streams.prepare();
+      this.#markets.push(streams);
+      for (const channel of streams.channels) {
+        this.#streams.set(channel, streams);
+        this.#byTopic.set(dialect.topicOf(channel), channel);
+      }
+    }
+  }
+
+  #connect(): LiveConnections {
+    const { exchange, wsUrl, clock, random, log, onFrame } = this.#options;
+    return new LiveConnections({
+      dialect: exchange.live.dialect,
+      wsUrl: wsUrl ?? exchange.live.dialect.wsUrl,
+      channels: [...this.#streams.keys()],
+      sink: this.#sink(),
+      askQuiet: (channel, lastMessageMs, signal) => {
+        const streams = this.#streams.get(channel);
+        return streams
+          ? this.#questions.ask(streams, channel, lastMessageMs, signal)
+          : Promise.resolve("unknown" as const);
+      },
+      clock,
+      random,
+      log,
+      ...(onFrame ? { onFrame } : {}),
+    });
+  }
+
+  #sink(): LiveSink {
+    const { exchangeClock, log } = this.#options;
+    return {
+      message: (channel: LiveChannel, message: LiveMessage, { connectionId, receivedMs }) => {
+        this.#streams
+          .get(channel)
+          ?.onMessage(channel, message, { connectionId, receivedMs, exchangeNowMs: exchangeClock.nowMs() });
+      },
+      opened: (channel, connectionId) => this.#streams.get(channel)?.onOpened(channel, connectionId),
+      lost: (channel, { reason, detail }) => {
+        const streams = this.#streams.get(channel);
+        streams?.onLost(channel, { reason, detail });
+        if (streams && reason === "refused")
+          log.warn(
+            `${formatMarketName(streams.market)}: the exchange refuses its ${channel.kind} stream: ${detail}`,
+          );
+      },
+      unreadable: ({ topic, path, detail, sample, receivedMs }) => {
+        this.#noteUnreadable(`${topic ?? "unknown stream"} at ${path}: ${detail}: ${sample}`, receivedMs);
+        const channel = topic === undefined ? undefined : this.#byTopic.get(topic);
+        if (channel) this.#streams.get(channel)?.onUnreadable(channel, { path, detail, sample });
+      },
+    };
+  }
+
+  /** Hands on what has come in, again and again; the stage's back-pressure is felt here and nowhere else. */
+  async #flushing(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (true) {
+      await clock.sleep(FLUSH_EVERY_MS, signal);
+      const nowMs = clock.nowMs();
+      for (const each of this.#markets) each.tick(nowMs);
+      await this.#handOn(
+        this.#markets.flatMap((each) => each.take(nowMs)),
+        signal,
+      );
+    }
+  }
+
+  async #handOn(batches: readonly RecordBatch[], signal: AbortSignal): Promise<void> {
+    const { stage, store, onGap } = this.#options;
+    const marketOf = new Map(this.#markets.map(({ market }) => [market.id, market]));
+    for (const batch of batches) {
+      if (batch.kind === "candles") {
+        const first = batch.candles[0];
+        const last = batch.candles.at(-1);
+        const lengthMs = first && last ? timeframeMs(batch.timeframe) : 0;
+        if (first && last)
+          await store.follow(
+            { marketId: batch.marketId, timeframe: batch.timeframe },
+            { startMs: first.openTimeMs, endMs: last.openTimeMs + lengthMs },
+          );
+      }
+      const kept = shedUnderPressure(batch, stage.load);
+      if (kept) await stage.append(kept, signal);
+      if (batch.kind !== "trades") continue;
+      const market = marketOf.get(batch.marketId);
+      if (market) for (const gap of batch.missing) onGap?.(market, gap);
+    }
+  }
+
+  /** One book after the other, so that the whole list takes {@link COMPARE_EVERY_MS}. */
+  async #comparing(signal: AbortSignal): Promise<void> {
+    const { clock, exchange, log } = this.#options;
+    const withBook = this.#markets.filter(({ book }) => book !== undefined);
+    if (withBook.length === 0) return;
+    while (true) {
+      for (const streams of withBook) {
+        await clock.sleep(COMPARE_EVERY_MS / withBook.length, signal);
+        if (!streams.book?.isValid) continue;
+        streams.book.beginComparison();
+        try {
+          const { nativeSymbol } = streams.market;
+          const page = await exchange.live.fetchBook({ nativeSymbol, levels: 20 }, signal);
+          // What the page holds may still be under way to us.
+          await clock.sleep(500, signal);
+          if (streams.book.compare(page) === "different")
+            log.warn(
+              `${formatMarketName(streams.market)}: its order book differs from the exchange's; it is fetched anew`,
+            );
+        } catch (error) {
+          if (signal.aborted) throw error;
+          log.debug(
+            `${formatMarketName(streams.market)}: its book was not compared: ${describeError(error)}`,
+          );
+        }
+      }
+    }
+  }
+
+  async #measuring(signal: AbortSignal): Promise<void> {
+    const { clock, exchangeClock, log } = this.#options;
+    while (true) {
+      await clock.sleep(30_000, signal);
+      try {
+        await exchangeClock.keepMeasured(signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        log.debug(`the exchange's clock was not measured: ${describeError(error)}`);
+      }
+    }
+  }
+
+  #noteUnreadable(what: string, nowMs: number): void {
+    const seen = this.#unreadable;
+    seen.count++;
+    seen.last = what;
+    if (nowMs - seen.sinceMs < UNREADABLE_EVERY_MS) return;
+    this.#options.log.warn(
+      `${this.#options.exchange.id}: ${seen.count} message${seen.count === 1 ? "" : "s"} could not be read; the last: ${what.slice(0, 300)}`,
+    );
+    this.#unreadable = { count: 0, sinceMs: nowMs, last: "" };
+  }
+}
