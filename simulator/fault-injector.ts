@@ -6,7 +6,7 @@ import type { FaultPlan, RowLie, SimulatedFault, SimulatedFaultKind } from "./fa
 import { fraction, hash2, hashText } from "./hash.js";
 import type { VenueName } from "./venue-name.js";
 
-type FaultOf<K extends SimulatedFaultKind> = Extract<SimulatedFault, { kind: K }>;
+export type FaultOf<K extends SimulatedFaultKind> = Extract<SimulatedFault, { kind: K }>;
 
 /** A fault that takes the place of an answer, or meddles with its delivery. */
 export type AnswerFault = FaultOf<
@@ -24,6 +24,20 @@ export type AnswerFault = FaultOf<
 >;
 /** A fault of single rows of candles. */
 type RowFault = FaultOf<"late" | "revised" | "lying_rows">;
+
+/** A fault of a WebSocket stream or connection. */
+export type StreamFaultKind = Extract<SimulatedFaultKind, `ws_${string}`>;
+export type StreamFault = FaultOf<StreamFaultKind>;
+
+/** What a stream fault might strike: a connection, a subscription or a message. */
+export interface AskedStream extends NamedMarket {
+  /** What the venue calls the channel; empty for a connection. */
+  readonly channel: string;
+  /** trades, candles, orderbook or other. */
+  readonly dataType: string;
+  /** Tells what is asked about from all others: chance is drawn from it, so that a seed strikes the same ones. */
+  readonly key: string;
+}
 
 /** A market as fault plans name it. */
 export interface NamedMarket {
@@ -71,6 +85,7 @@ export class FaultInjector {
   readonly #tracked: readonly Tracked<SimulatedFault>[];
   readonly #answerFaults: readonly Tracked<AnswerFault>[];
   readonly #rowFaults: readonly Tracked<RowFault>[];
+  readonly #streamFaults: readonly Tracked<StreamFault>[];
   readonly #spoiled = new Map<string, number>();
 
   constructor(plan: FaultPlan, seed: number) {
@@ -84,6 +99,7 @@ export class FaultInjector {
     }));
     this.#answerFaults = this.#tracked.filter(isAnswerFault);
     this.#rowFaults = this.#tracked.filter(isRowFault);
+    this.#streamFaults = this.#tracked.filter(isStreamFault);
   }
 
   /** Every planned fault with its strikes, in the order of the plan. */
@@ -105,6 +121,35 @@ export class FaultInjector {
     }
     if (struck) struck.strikes++;
     return struck?.fault;
+  }
+
+  /** True when the plan has faults of streams at all; asking about each message is left out otherwise. */
+  get hasStreamFaults(): boolean {
+    return this.#streamFaults.length > 0;
+  }
+
+  /** The fault of that kind that strikes: the first of the plan whose conditions hold. Every one of them counts it. */
+  strikeStream<K extends StreamFaultKind>(
+    kind: K,
+    asked: AskedStream,
+    nowMs: number,
+  ): FaultOf<K> | undefined {
+    let struck: Tracked<StreamFault> | undefined;
+    for (const tracked of this.#streamFaults) {
+      const { fault } = tracked;
+      if (fault.kind !== kind || !isStreamMeant(fault, asked, nowMs)) continue;
+      tracked.asked++;
+      const countMax = fault.count ?? (fault.nth === undefined ? Infinity : 1);
+      if (tracked.asked < (fault.nth ?? 1) || tracked.strikes >= countMax) continue;
+      if (fault.probability !== undefined) {
+        const key = `${tracked.index} ${seriesName(asked)} ${asked.channel} ${asked.key}`;
+        if (fraction(hashText(this.#seed, key)) >= fault.probability) continue;
+      }
+      struck ??= tracked;
+    }
+    if (struck === undefined) return undefined;
+    struck.strikes++;
+    return struck.fault as FaultOf<K>;
   }
 
   /** How far a venue's clock is off at a real time, in milliseconds. */
@@ -208,7 +253,21 @@ export class FaultInjector {
   }
 }
 
+function isStreamFault(tracked: Tracked<SimulatedFault>): tracked is Tracked<StreamFault> {
+  return tracked.fault.kind.startsWith("ws_");
+}
+
+function isStreamMeant(fault: StreamFault, asked: AskedStream, nowMs: number): boolean {
+  if (!isForMarket(fault, asked) || !isWithin(nowMs, fault.clock_from, fault.clock_to)) return false;
+  if (!("channel" in fault) || fault.channel === undefined) return true;
+  const { channel } = fault;
+  if (channel === asked.channel || channel === asked.dataType) return true;
+  // `kline` means `kline_1m` as well, `depth` means `depth@100ms`, and `trade` not `trades-all`.
+  return asked.channel.startsWith(channel) && /^[_@\d]/.test(asked.channel.slice(channel.length));
+}
+
 function isAnswerFault(tracked: Tracked<SimulatedFault>): tracked is Tracked<AnswerFault> {
+  if (isStreamFault(tracked)) return false;
   switch (tracked.fault.kind) {
     case "outage":
     case "late":
@@ -250,7 +309,7 @@ function isEndpoint(endpoint: string, wanted: string): boolean {
 export function isForMarket(fault: SimulatedFault, { exchange, symbols }: NamedMarket): boolean {
   if (fault.exchange !== undefined && fault.exchange !== exchange) return false;
   if (fault.kind === "delisted") return symbols.includes(fault.symbol);
-  if (fault.kind === "clock_skew" || fault.symbols === undefined) return true;
+  if (!("symbols" in fault) || fault.symbols === undefined) return true;
   return fault.symbols.some((symbol) => symbols.includes(symbol));
 }
 

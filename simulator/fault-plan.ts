@@ -1,29 +1,8 @@
 // The plan of what goes wrong: declarative JSON, checked here. Times are ISO-8601 texts or epoch milliseconds going in,
 // epoch milliseconds coming out.
 import { z } from "zod";
-import { parseTime } from "../src/core/time.js";
-import { isTimeframe, type Timeframe } from "../src/core/timeframe.js";
-import { VENUE_NAMES } from "./venue-name.js";
-
-const MINUTE_MS = 60_000;
-
-const time = z.union([z.number(), z.string()]).transform((value, context) => {
-  const timeMs = typeof value === "number" ? value : parseTime(value);
-  if (timeMs !== undefined && Number.isSafeInteger(timeMs) && timeMs >= 0) return timeMs;
-  context.addIssue({
-    code: "custom",
-    message: 'expected a time such as "2024-01-01T00:00:00Z" or epoch milliseconds',
-  });
-  return z.NEVER;
-});
-const minute = time.refine((timeMs) => timeMs % MINUTE_MS === 0, {
-  message: "expected a full minute, such as 2024-01-01T12:34:00Z",
-});
-const count = z.int().min(1);
-const timeframe = z.custom<Timeframe>(
-  (value) => typeof value === "string" && isTimeframe(value),
-  "expected a timeframe such as 1m",
-);
+import { count, minute, symbols, time, timeframe, whichExchange } from "./fault-fields.js";
+import { streamFaultSchemas } from "./stream-fault-schemas.js";
 
 /** What `lying_rows` can do to a row of candles. */
 export const ROW_LIES = [
@@ -52,10 +31,6 @@ export type PageLie = (typeof PAGE_LIES)[number];
 
 /** What `wrong_json` can answer instead. */
 export const WRONG_BODIES = ["html", "other_shape", "empty", "broken"] as const;
-
-/** A fault of one venue names it; without a name it is for all of them. */
-const whichExchange = { exchange: z.enum(VENUE_NAMES).optional() };
-const symbols = z.array(z.string().min(1)).min(1).optional();
 
 /** Which answers a fault may strike. Without any of these it strikes every one. */
 const whenAsked = {
@@ -192,6 +167,7 @@ const schemas = {
     symbol: z.string().min(1),
     at: minute,
   }),
+  ...streamFaultSchemas,
 };
 
 const bounded = (fault: { from?: number | undefined; to?: number | undefined }): boolean =>
@@ -219,6 +195,20 @@ const faultSchema = z.discriminatedUnion("kind", [
   schemas.trade_missing,
   schemas.late_trade,
   schemas.delisted,
+  schemas.ws_disconnect,
+  schemas.ws_end,
+  schemas.ws_half_open,
+  schemas.ws_silent,
+  schemas.ws_drop,
+  schemas.ws_duplicate,
+  schemas.ws_reorder,
+  schemas.ws_corrupt,
+  schemas.ws_refuse,
+  schemas.ws_shutdown_notice,
+  schemas.ws_wrong_checksum,
+  schemas.ws_sequence_reset,
+  schemas.ws_late_close,
+  schemas.ws_revised_close,
 ]);
 const planSchema = z.strictObject({
   faults: z

@@ -19,6 +19,15 @@ export function gridText(value: number | bigint, decimals: number): string {
   return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
+/** Text of `value / 10^decimals` without zeros at its end: `shortText(1230, 2)` is `"12.3"`. */
+export function shortText(value: number, decimals: number): string {
+  if (decimals <= 0) return (value * 10 ** -decimals).toString();
+  const text = gridText(value, decimals);
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === 48) end--;
+  return text.slice(0, text.charCodeAt(end - 1) === 46 ? end - 1 : end);
+}
+
 /** The same value in the canonical form that travels through tickwell. */
 export function canonicalText(value: number | bigint, decimals: number): Decimal {
   const decimal = parseDecimal(fixedText(value, decimals));

@@ -6,17 +6,39 @@ import { canonicalText } from "./fixed-text.js";
 import type { FaultPlan } from "./fault-plan.js";
 import { outageMinutes } from "./market-oddities.js";
 import type { OpenedBar, SimulatedMarket } from "./simulated-market.js";
-import { MINUTE_MS } from "./trade-tape.js";
+import type { BookLevel } from "./simulated-book.js";
+import { MINUTE_MS, type AggregateTrade } from "./trade-tape.js";
 
 /** One trade as it happened. Ids have no holes; an aggregate's trades share its price, time and taker side. */
 export interface TruthTrade {
   readonly id: number;
   readonly aggregateId: number;
   readonly timeMs: number;
+  /** As Binance spot tells it when asked for microseconds; full milliseconds elsewhere. */
+  readonly timeUs: number;
   readonly price: Decimal;
   readonly qty: Decimal;
   /** The taker's side, not the resting one's. */
   readonly side: "buy" | "sell";
+}
+
+/** One aggregate trade as it happened: fills of one taker order at one price. */
+export interface TruthAggregate extends Omit<TruthTrade, "aggregateId"> {
+  readonly firstTradeId: number;
+  readonly lastTradeId: number;
+}
+
+/** Price and quantity of a level. */
+export type TruthLevel = readonly [price: Decimal, qty: Decimal];
+
+/** An order book as it was when it had that number. Best levels first. */
+export interface TruthBook {
+  /** `lastUpdateId` or `seqId`; of a number between two states, that of the one before. */
+  readonly sequence: number;
+  /** Since when the book was so. */
+  readonly timeMs: number;
+  readonly bids: readonly TruthLevel[];
+  readonly asks: readonly TruthLevel[];
 }
 
 /** `[startMs, endMs)` without trading. */
@@ -34,6 +56,12 @@ export interface GroundTruth {
   candles(symbol: string, timeframe: Timeframe, fromMs: number, toMs: number): Candle[];
   /** Trades whose time is in `[fromMs, toMs)`, up to the exchange's present. */
   trades(symbol: string, fromMs: number, toMs: number): TruthTrade[];
+  /** Aggregate trades whose time is in `[fromMs, toMs)`, up to the exchange's present. */
+  aggregateTrades(symbol: string, fromMs: number, toMs: number): TruthAggregate[];
+  /** The order book with that number, its best `levels` of each side; all of them by default. */
+  bookAt(symbol: string, sequence: number, levels?: number): TruthBook;
+  /** The number of the book at a time; undefined while the market has none. */
+  bookSequenceAt(symbol: string, timeMs: number): number | undefined;
   /** The market's outages, merged and in order. */
   outages(symbol: string): readonly OutageRange[];
   /** When the market began to trade. */
@@ -59,19 +87,38 @@ export function groundTruth(
       const market = find(symbol);
       const trades: TruthTrade[] = [];
       for (const aggregate of market.aggregatesFrom(fromMs, Math.min(nowMs(), toMs - 1))) {
-        const firstId = market.tape.firstTradeId(aggregate.id);
+        const { firstTradeId, lastTradeId: _, ...whole } = aggregateOf(market, aggregate);
         for (const [i, lots] of market.tape.fillsOf(aggregate).entries()) {
-          trades.push({
-            id: firstId + i,
-            aggregateId: aggregate.id,
-            timeMs: aggregate.timeMs,
-            price: canonicalText(aggregate.ticks, market.spec.priceDecimals),
-            qty: canonicalText(lots, market.spec.qtyDecimals),
-            side: aggregate.isBuyerMaker ? "sell" : "buy",
-          });
+          const qty = canonicalText(lots, market.spec.qtyDecimals);
+          trades.push({ ...whole, id: firstTradeId + i, aggregateId: aggregate.id, qty });
         }
       }
       return trades;
+    },
+    aggregateTrades(symbol, fromMs, toMs) {
+      const market = find(symbol);
+      const aggregates = market.aggregatesFrom(fromMs, Math.min(nowMs(), toMs - 1));
+      return Array.from(aggregates, (aggregate) => aggregateOf(market, aggregate));
+    },
+    bookAt(symbol, sequence, levels) {
+      const { book, bookSequence, spec } = find(symbol);
+      const step = bookSequence.stepOf(sequence, book.stepAt(nowMs()) ?? Infinity);
+      const { bids, asks } = book.at(step, levels);
+      const write = ({ ticks, lots }: BookLevel): TruthLevel => [
+        canonicalText(ticks, spec.priceDecimals),
+        canonicalText(lots, spec.qtyDecimals),
+      ];
+      return {
+        sequence: bookSequence.of(step),
+        timeMs: step * book.stepMs,
+        bids: bids.map(write),
+        asks: asks.map(write),
+      };
+    },
+    bookSequenceAt(symbol, timeMs) {
+      const market = find(symbol);
+      const step = market.bookStepAt(timeMs);
+      return step === undefined ? undefined : market.bookSequence.of(step);
     },
     outages(symbol) {
       const { spec, venue } = find(symbol);
@@ -81,6 +128,20 @@ export function groundTruth(
       }));
     },
     listedMs: (symbol) => find(symbol).spec.listedMs,
+  };
+}
+
+function aggregateOf(market: SimulatedMarket, aggregate: AggregateTrade): TruthAggregate {
+  const { id, timeMs } = aggregate;
+  return {
+    id,
+    firstTradeId: market.tape.firstTradeId(id),
+    lastTradeId: market.tape.firstTradeId(id + 1) - 1,
+    timeMs,
+    timeUs: market.timeUsOf(aggregate),
+    price: canonicalText(aggregate.ticks, market.spec.priceDecimals),
+    qty: canonicalText(aggregate.lots, market.spec.qtyDecimals),
+    side: aggregate.isBuyerMaker ? "sell" : "buy",
   };
 }
 

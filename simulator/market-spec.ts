@@ -23,6 +23,10 @@ export interface MarketSpec {
   readonly listedMs: number;
   /** When trading was suspended for good (status BREAK), on a full minute; undefined while it trades. */
   readonly suspendedMs?: number;
+  /** Levels a side of the order book at most; default 100. Fewer make streams cheaper. */
+  readonly bookLevels?: number;
+  /** How often the order book changes, in ms, a divisor of a minute; default 100. */
+  readonly bookStepMs?: number;
 }
 
 const MINUTE_MS = 60_000;
@@ -32,6 +36,8 @@ const NOTIONAL_MAX = 2 ** 44;
 const PRICE_RISE_MAX = 13;
 /** No trade is larger than so many typical ones. */
 const LOTS_RISE_MAX = 13;
+const BOOK_LEVELS_MAX = 5_000;
+const BOOK_STEP_MS_MIN = 10;
 
 /** The assets of a unified symbol; `settle` is undefined for spot. */
 export function assetsOf(symbol: string): {
@@ -78,6 +84,13 @@ export function checkMarketSpec(spec: MarketSpec): void {
       `baseTicks ${spec.baseTicks} × typicalLots ${spec.typicalLots}`,
       `a product of at most ${NOTIONAL_MAX / PRICE_RISE_MAX / LOTS_RISE_MAX}`,
     );
+  }
+  const { bookLevels = 1, bookStepMs = MINUTE_MS } = spec;
+  if (!Number.isSafeInteger(bookLevels) || bookLevels < 1 || bookLevels > BOOK_LEVELS_MAX) {
+    wrong(`bookLevels ${bookLevels}`, `1 to ${BOOK_LEVELS_MAX}`);
+  }
+  if (bookStepMs < BOOK_STEP_MS_MIN || MINUTE_MS % bookStepMs !== 0) {
+    wrong(`bookStepMs ${bookStepMs}`, `a divisor of ${MINUTE_MS} of at least ${BOOK_STEP_MS_MIN}`);
   }
   for (const timeMs of [spec.listedMs, spec.suspendedMs ?? 0]) {
     if (!Number.isSafeInteger(timeMs) || timeMs % MINUTE_MS !== 0) wrong(`time ${timeMs}`, "a full minute");

@@ -1,10 +1,11 @@
-// Whole exchanges in this process: the REST protocols of Binance spot, its USDⓈ-M futures and OKX on one loopback port,
+// Whole exchanges in this process: the REST and WebSocket protocols of Binance spot, its USDⓈ-M futures and OKX on one loopback port,
 // seeded markets behind each, a plan of faults before them, and the ground truth beside them.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../src/core/clock.js";
 import { htmlAnswer, jsonAnswer, sendAnswer } from "./answer.js";
 import { BinanceDialect } from "./binance/dialect.js";
+import { binanceStreams } from "./binance/stream-venue.js";
 import { DEFAULT_LISTED_MS, defaultMarkets } from "./default-markets.js";
 import type { Dialect } from "./dialect.js";
 import { FaultInjector, type FaultStrikes } from "./fault-injector.js";
@@ -18,12 +19,14 @@ import { groundTruth, type GroundTruth } from "./ground-truth.js";
 import { checkMarketSpec, type MarketSpec } from "./market-spec.js";
 import { OkxDialect } from "./okx/dialect.js";
 import { DEFAULT_OKX, type OkxOptions } from "./okx/endpoint.js";
+import { okxStreams } from "./okx/stream-venue.js";
 import { RequestCounters } from "./request-counters.js";
 import { answerSim } from "./sim-endpoints.js";
 import { SimulatedMarket } from "./simulated-market.js";
 import type { SimulatedVenue } from "./simulated-venue.js";
 import { VENUE_NAMES, type VenueName } from "./venue-name.js";
 import { VenueServer } from "./venue-server.js";
+import { StreamGateway, type OpenStreams, type StreamVenue } from "./ws/gateway.js";
 import { DEFAULT_LIMITS, FUTURES_WEIGHT_PER_MINUTE, type WeightLimits } from "./weight-limiter.js";
 
 export interface SimulatedExchangeOptions {
@@ -52,7 +55,7 @@ export interface SimulatedExchangeOptions {
 }
 
 export interface SimulatedExchange {
-  /** `http://127.0.0.1:41234` */
+  /** `http://127.0.0.1:41234`; streams are on the same port, as `ws://127.0.0.1:41234`. */
   readonly url: string;
   readonly seed: number;
   readonly exchanges: readonly VenueName[];
@@ -62,6 +65,8 @@ export interface SimulatedExchange {
   /** @throws RangeError when the venue is not served */
   venue(name: VenueName): SimulatedVenue;
   readonly requests: RequestCounters;
+  /** Every open WebSocket connection with what it subscribed to. */
+  streams(): readonly OpenStreams[];
   readonly faults: {
     /** Every planned fault with its strikes so far. */
     strikes(): readonly FaultStrikes[];
@@ -99,13 +104,19 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
       signal: closing.signal,
     });
     const truth = groundTruth((symbol) => findMarket(markets, symbol), { nowMs, plan });
-    return { name, symbols: markets.map(({ spec }) => spec.symbol), truth, dialect, server };
+    const streams = openStreams(name, { markets, faults, options, nowMs });
+    return { name, symbols: markets.map(({ spec }) => spec.symbol), truth, dialect, server, streams };
   });
   const [first] = venues;
   if (first === undefined) {
     throw new RangeError(`simulated exchange: found no exchange, expected some of ${VENUE_NAMES.join(", ")}`);
   }
 
+  const gateway = new StreamGateway({
+    venues: inPathOrder(venues.map(({ streams }) => streams)),
+    injector: faults,
+    counters: requests,
+  });
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const exchange: Omit<SimulatedExchange, "url"> = {
     seed,
@@ -123,7 +134,8 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
       struck: (kind) =>
         faults.strikes().reduce((sum, each) => sum + (each.kind === kind ? each.strikes : 0), 0),
     },
-    close: () => close(server, closing),
+    streams: () => gateway.open(),
+    close: () => close({ server, closing, gateway }),
   };
   const serverOf = (path: string): VenueServer =>
     (venues.find(({ dialect }) => dialect.isOwnPath(path)) ?? first).server;
@@ -136,6 +148,7 @@ export async function startSimulatedExchange(options: SimulatedExchangeOptions):
       else sendAnswer(response, jsonAnswer({ error: `simulator: ${message}` }, 500));
     });
   });
+  server.on("upgrade", (request, socket, head) => gateway.upgrade(request, socket, head));
   const url = await listen(server, { host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return { url, ...exchange };
 }
@@ -148,7 +161,7 @@ function openMarkets(
   const given = venueMarkets?.[venue] ?? (venue === "binance" ? markets : undefined);
   const specs = given ?? defaultMarkets(listedMs ?? DEFAULT_LISTED_MS, venue);
   specs.forEach(checkMarketSpec);
-  return specs.map((spec) => new SimulatedMarket(seed, spec, { venue, plan }));
+  return specs.map((spec, slot) => new SimulatedMarket(seed, spec, { venue, plan, slot }));
 }
 
 function openDialect(
@@ -170,6 +183,25 @@ function openDialect(
     case "okx":
       return new OkxDialect({ markets, faults, options: { ...DEFAULT_OKX, ...options.okx } });
   }
+}
+
+function openStreams(
+  name: VenueName,
+  context: {
+    markets: readonly SimulatedMarket[];
+    faults: FaultInjector;
+    options: SimulatedExchangeOptions;
+    nowMs: () => number;
+  },
+): StreamVenue {
+  const { markets, faults: injector, options, nowMs } = context;
+  if (name !== "okx") return binanceStreams({ name, markets, injector, nowMs });
+  return okxStreams({ markets, injector, nowMs, ...DEFAULT_OKX, ...options.okx });
+}
+
+/** OKX's first: Binance would take what follows its /ws for names of streams. Then spot, whose /ws its futures left. */
+function inPathOrder(venues: readonly StreamVenue[]): readonly StreamVenue[] {
+  return [...venues.filter(({ name }) => name === "okx"), ...venues.filter(({ name }) => name !== "okx")];
 }
 
 function findMarket(markets: readonly SimulatedMarket[], symbol: string): SimulatedMarket {
@@ -206,8 +238,17 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
   });
 }
 
-function close(server: Server, closing: AbortController): Promise<void> {
+function close({
+  server,
+  closing,
+  gateway,
+}: {
+  server: Server;
+  closing: AbortController;
+  gateway: StreamGateway;
+}): Promise<void> {
   closing.abort();
+  gateway.close();
   return new Promise((resolve) => {
     // A second close is none: the server tells so by an error that nobody needs.
     server.close(() => resolve());

@@ -1,10 +1,12 @@
 // One market as the endpoints and the ground truth ask for it: its trades by id and by time, its candles by open time.
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../src/core/timeframe.js";
 import { BarMaker, type Bar } from "./bar-maker.js";
+import { BookSequence } from "./book-sequence.js";
 import type { FaultPlan } from "./fault-plan.js";
-import { hashText } from "./hash.js";
+import { hash2, hashText } from "./hash.js";
 import { delistedBy, marketOddities } from "./market-oddities.js";
 import { assetsOf, nativeSymbolOf, type MarketSpec } from "./market-spec.js";
+import { SimulatedBook } from "./simulated-book.js";
 import { MINUTE_MS, TradeTape, type AggregateTrade } from "./trade-tape.js";
 import type { VenueName } from "./venue-name.js";
 
@@ -25,9 +27,17 @@ export class SimulatedMarket {
   /** Undefined for spot. */
   readonly settleAsset: string | undefined;
   readonly tape: TradeTape;
+  readonly book: SimulatedBook;
+  /** How the venue numbers the states of the book. */
+  readonly bookSequence: BookSequence;
   readonly #bars: BarMaker;
 
-  constructor(seed: number, wanted: MarketSpec, { venue, plan }: { venue: VenueName; plan: FaultPlan }) {
+  /** @param slot the market's place among those of its venue */
+  constructor(
+    seed: number,
+    wanted: MarketSpec,
+    { venue, plan, slot = 0 }: { venue: VenueName; plan: FaultPlan; slot?: number },
+  ) {
     const spec = delistedBy(plan, wanted, venue);
     const { base, quote, settle } = assetsOf(spec.symbol);
     const { outages, ...oddities } = marketOddities(plan, spec, venue);
@@ -41,6 +51,10 @@ export class SimulatedMarket {
     // A venue's prices are its own; Binance spot keeps the seed as it is.
     this.tape = new TradeTape(venue === "binance" ? seed : hashText(seed, venue), spec, outages, oddities);
     this.#bars = new BarMaker(this.tape);
+    const bookSeed = hash2(hashText(hashText(seed, venue), spec.symbol), 0x51ed270b);
+    this.book = new SimulatedBook(bookSeed, spec, this.tape);
+    const firstStep = spec.listedMs / this.book.stepMs;
+    this.bookSequence = new BookSequence({ venue, seed: bookSeed, firstStep, slot });
   }
 
   isListedAt(nowMs: number): boolean {
@@ -49,6 +63,11 @@ export class SimulatedMarket {
 
   isTradingAt(nowMs: number): boolean {
     return this.isListedAt(nowMs) && nowMs < (this.spec.suspendedMs ?? Infinity);
+  }
+
+  /** The step its book shows at a time; undefined while the market has none: not listed yet, or no longer trading. */
+  bookStepAt(nowMs: number): number | undefined {
+    return this.isTradingAt(nowMs) ? this.book.stepAt(nowMs) : undefined;
   }
 
   /** Digits after the point of a notional. */
@@ -132,6 +151,11 @@ export class SimulatedMarket {
       }
       minute = this.tape.liveMinuteUpTo(minute - 1);
     }
+  }
+
+  /** When an aggregate traded, in microseconds; only Binance spot tells more than milliseconds. */
+  timeUsOf({ id, timeMs }: AggregateTrade): number {
+    return timeMs * 1_000 + (this.venue === "binance" ? this.tape.microsOf(id) : 0);
   }
 
   /** The price of the last trade at or before a time, in ticks; undefined before the first one. */

@@ -70,6 +70,10 @@ export class TradeTape {
   readonly #ticks: Float64Array;
   readonly #lots: Float64Array;
   readonly #sells: Uint8Array;
+  // The minute whose middle was asked for last.
+  #midMinute = -1;
+  #midFrom = 0;
+  #midTo = 0;
 
   /** @param outages ranges without trades, in minutes, sorted and apart */
   constructor(
@@ -201,6 +205,23 @@ export class TradeTape {
       }
     }
     return firstId < 0 ? 0 : this.firstTradeId(nextId) - this.firstTradeId(firstId);
+  }
+
+  /** The price around which trades scatter at a time, in ticks (not rounded); also while the market does not trade. */
+  midTicks(timeMs: number): number {
+    const minute = Math.floor(timeMs / MINUTE_MS);
+    if (minute !== this.#midMinute) {
+      const factor = factorOf(this.#oddities.prices, minute);
+      this.#midMinute = minute;
+      this.#midFrom = this.#path.ticksAt(minute) * factor;
+      this.#midTo = this.#path.ticksAt(minute + 1) * factor;
+    }
+    return this.#midFrom + ((this.#midTo - this.#midFrom) * (timeMs - minute * MINUTE_MS)) / MINUTE_MS;
+  }
+
+  /** The microsecond within its millisecond in which an aggregate traded. */
+  microsOf(aggregateId: number): number {
+    return Math.floor(fraction(hash2(this.#seed ^ 0x2545f491, aggregateId)) * 1_000);
   }
 
   /** Splits an aggregate into the quantities of its trades, in lots. */

@@ -1,12 +1,20 @@
-// GET /api/v3/depth: a plausible book around the last price, new every second. Not part of the ground truth.
-import { fixedText } from "../fixed-text.js";
-import { fraction, hash2, hash3, hashText } from "../hash.js";
+// GET /api/v3/depth and /fapi/v1/depth: the market's book at this moment, the same that the streams change.
+import type { BookLevel } from "../simulated-book.js";
 import type { SimulatedMarket } from "../simulated-market.js";
-import { findMarket, type Endpoint } from "./endpoint.js";
+import { ApiError } from "./api-error.js";
+import { findMarket, type Endpoint, type Venue } from "./endpoint.js";
 
-const LIMIT_MAX = 5_000;
-/** The book's update id advances ten times a second, the pace of the fast depth stream. */
-const UPDATE_MS = 100;
+const SPOT_LIMIT_MAX = 5_000;
+/** Futures take no other depth than these; each has its weight. */
+const FUTURES_WEIGHTS: ReadonlyMap<number, number> = new Map([
+  [5, 2],
+  [10, 2],
+  [20, 2],
+  [50, 2],
+  [100, 5],
+  [500, 10],
+  [1_000, 20],
+]);
 
 export const depth: Endpoint = {
   path: "/api/v3/depth",
@@ -19,33 +27,36 @@ export const depth: Endpoint = {
   },
   answer(parameters, venue) {
     const market = findMarket(venue, parameters.symbol());
-    const limit = parameters.limit({ fallback: 100, max: LIMIT_MAX });
-    const { nowMs } = venue;
-    const last = market.isTradingAt(nowMs) ? market.lastTicks(nowMs) : undefined;
-    // A market that does not trade has an empty book.
-    if (last === undefined) return { lastUpdateId: -1, bids: [], asks: [] };
-    const second = Math.floor(nowMs / 1_000);
-    const seed = hash2(hashText(0, market.nativeSymbol), second);
-    return {
-      lastUpdateId: Math.floor((nowMs - market.spec.listedMs) / UPDATE_MS) + 1,
-      bids: levels(market, { fromTicks: last - 1, step: -1, limit, seed }),
-      asks: levels(market, { fromTicks: last + 1, step: 1, limit, seed: seed + 1 }),
-    };
+    return askedBook(market, parameters.limit({ fallback: 100, max: SPOT_LIMIT_MAX }), venue);
   },
 };
 
-/** Levels of one side, best first; the bids end at one tick. */
-function levels(
-  market: SimulatedMarket,
-  { fromTicks, step, limit, seed }: { fromTicks: number; step: 1 | -1; limit: number; seed: number },
-): [string, string][] {
-  const { priceDecimals, qtyDecimals, typicalLots } = market.spec;
-  const side: [string, string][] = [];
-  let ticks = fromTicks;
-  for (let i = 0; i < limit && ticks >= 1; i++) {
-    const lots = 1 + Math.floor(fraction(hash3(seed, i, 0)) * typicalLots * 6);
-    side.push([fixedText(ticks, priceDecimals), fixedText(lots, qtyDecimals)]);
-    ticks += step * (1 + (hash3(seed, i, 1) & 1));
-  }
-  return side;
+export const futuresDepth: Endpoint = {
+  path: "/fapi/v1/depth",
+  parameters: ["symbol", "limit"],
+  weight: (query) => FUTURES_WEIGHTS.get(Number(query.get("limit") ?? 500)) ?? 10,
+  answer(parameters, venue) {
+    const market = findMarket(venue, parameters.symbol());
+    const limit = parameters.integer("limit") ?? 500;
+    if (!FUTURES_WEIGHTS.has(limit)) throw new ApiError(-4021, `${limit} is not valid depth limit.`);
+    const { lastUpdateId, ...sides } = askedBook(market, limit, venue);
+    return { lastUpdateId, E: venue.nowMs, T: venue.nowMs, ...sides };
+  },
+};
+
+/** A market that does not trade has an empty book. */
+function askedBook(market: SimulatedMarket, limit: number, { nowMs, text }: Venue) {
+  const step = market.bookStepAt(nowMs);
+  if (step === undefined) return { lastUpdateId: -1, bids: [], asks: [] };
+  const { priceDecimals, qtyDecimals } = market.spec;
+  const write = ({ ticks, lots }: BookLevel): [string, string] => [
+    text(ticks, priceDecimals),
+    text(lots, qtyDecimals),
+  ];
+  const { bids, asks } = market.book.at(step, limit);
+  return {
+    lastUpdateId: market.bookSequence.of(step),
+    bids: bids.map(write),
+    asks: asks.map(write),
+  };
 }

@@ -1,5 +1,5 @@
 // Every endpoint of Binance spot and of its USDⓈ-M futures that is simulated, by path.
-import { depth } from "./depth.js";
+import { depth, futuresDepth } from "./depth.js";
 import type { Endpoint } from "./endpoint.js";
 import { exchangeInfo, pingAt, timeAt } from "./exchange-info.js";
 import { futuresExchangeInfo } from "./futures-info.js";
@@ -30,6 +30,7 @@ export const FUTURES_ENDPOINTS: EndpointMap = byPath([
   futuresExchangeInfo,
   futuresKlines,
   futuresAggTrades,
+  futuresDepth,
 ]);
 
 function byPath(endpoints: readonly Endpoint[]): EndpointMap {

@@ -58,7 +58,11 @@ function* downTo(bars: Iterable<OpenedBar>, fromMs: number): Generator<OpenedBar
 }
 
 /** [ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]; of spot base, quote, quote; of a swap contracts, base, quote. */
-function writeRow(market: SimulatedMarket, { openTimeMs, bar }: OpenedBar, isClosed: boolean): CandleRow {
+export function writeRow(
+  market: SimulatedMarket,
+  { openTimeMs, bar }: OpenedBar,
+  isClosed: boolean,
+): CandleRow {
   const quote = canonicalText(bar.notional, market.notionalDecimals);
   return [
     String(openTimeMs),

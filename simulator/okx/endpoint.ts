@@ -1,7 +1,7 @@
 // What every endpoint is given, and what it says about itself.
 import type { FaultInjector } from "../fault-injector.js";
 import type { SimulatedMarket } from "../simulated-market.js";
-import { canonicalText } from "../fixed-text.js";
+import { shortText } from "../fixed-text.js";
 import { unknownInstrument } from "./okx-error.js";
 import type { Parameters } from "./parameters.js";
 
@@ -13,9 +13,16 @@ export interface OkxOptions {
   readonly historyLagBars: number;
   /** False leaves the limits on requests out. Default true. */
   readonly isLimited: boolean;
+  /** True for streams with real checksums of the book, as until June 2026; since then they are 0. Default false. */
+  readonly checksums: boolean;
 }
 
-export const DEFAULT_OKX: OkxOptions = { historyRowsMax: 300, historyLagBars: 1, isLimited: true };
+export const DEFAULT_OKX: OkxOptions = {
+  historyRowsMax: 300,
+  historyLagBars: 1,
+  isLimited: true,
+  checksums: false,
+};
 
 /** One request's view of the exchange: its markets, its present, its faults. */
 export interface OkxVenue {
@@ -52,5 +59,5 @@ export function findMarket(venue: OkxVenue, instId: string): SimulatedMarket {
 
 /** A quantity as the instrument counts it: contracts for swaps, base units for spot. */
 export function sizeText({ spec }: SimulatedMarket, lots: number): string {
-  return canonicalText(lots, spec.qtyDecimals - (spec.contractDecimals ?? 0));
+  return shortText(lots, spec.qtyDecimals - (spec.contractDecimals ?? 0));
 }

@@ -58,7 +58,7 @@ export function instrumentType(market: SimulatedMarket): "SPOT" | "SWAP" {
   return market.settleAsset === undefined ? "SPOT" : "SWAP";
 }
 
-function writeInstrument(market: SimulatedMarket): object {
+export function writeInstrument(market: SimulatedMarket): object {
   const { priceDecimals, contractDecimals = 0, listedMs, suspendedMs } = market.spec;
   const isSwap = instrumentType(market) === "SWAP";
   const pair = `${market.baseAsset}-${market.quoteAsset}`;

@@ -1,10 +1,11 @@
-// GET /api/v5/market/ticker, /market/tickers and /market/books: plausible, and no part of the ground truth.
+// GET /api/v5/market/ticker and /market/tickers: plausible, and no part of the ground truth. GET /market/books: the
+// market's book at this moment, the same that the streams change.
 import { floorToTimeframe } from "../../src/core/timeframe.js";
 import { canonicalText } from "../fixed-text.js";
-import { fraction, hash2, hash3, hashText } from "../hash.js";
 import type { SimulatedMarket } from "../simulated-market.js";
 import { take } from "../take.js";
 import { findMarket, liveMarkets, sizeText, type OkxEndpoint } from "./endpoint.js";
+import { writeSides } from "./levels.js";
 import { instrumentType } from "./public-data.js";
 
 const HOUR_MS = 3_600_000;
@@ -32,38 +33,15 @@ export const books: OkxEndpoint = {
   answer(parameters, venue) {
     const market = findMarket(venue, parameters.required("instId"));
     const size = parameters.limit({ fallback: 1, max: 400 }, "sz");
-    const { nowMs } = venue;
-    const last = market.lastTicks(nowMs);
-    const seed = hash2(hashText(1, market.nativeSymbol), Math.floor(nowMs / 1_000));
-    return [
-      {
-        asks: last === undefined ? [] : levels(market, { fromTicks: last + 1, step: 1, size, seed }),
-        bids:
-          last === undefined ? [] : levels(market, { fromTicks: last - 1, step: -1, size, seed: seed + 1 }),
-        ts: String(nowMs),
-        seqId: Math.floor((nowMs - market.spec.listedMs) / 100),
-      },
-    ];
+    const step = market.bookStepAt(venue.nowMs);
+    if (step === undefined) return [{ asks: [], bids: [], ts: String(venue.nowMs), seqId: 0 }];
+    const { asks, bids } = writeSides(market, market.book.at(step, size));
+    return [{ asks, bids, ts: String(step * market.book.stepMs), seqId: market.bookSequence.of(step) }];
   },
 };
 
-/** [price, size, "0", orders], best first; the bids end at one tick. */
-function levels(
-  market: SimulatedMarket,
-  { fromTicks, step, size, seed }: { fromTicks: number; step: 1 | -1; size: number; seed: number },
-): string[][] {
-  const side: string[][] = [];
-  let ticks = fromTicks;
-  for (let i = 0; i < size && ticks >= 1; i++) {
-    const lots = 1 + Math.floor(fraction(hash3(seed, i, 0)) * market.spec.typicalLots * 6);
-    side.push([canonicalText(ticks, market.spec.priceDecimals), sizeText(market, lots), "0", "1"]);
-    ticks += step * (1 + (hash3(seed, i, 1) & 1));
-  }
-  return side;
-}
-
 /** From the first full hour of the last 24 to now: near enough for a ticker, and consistent in itself. */
-function writeTicker(market: SimulatedMarket, nowMs: number): object {
+export function writeTicker(market: SimulatedMarket, nowMs: number): object {
   const { priceDecimals, qtyDecimals, typicalLots } = market.spec;
   const price = (ticks: number): string => canonicalText(ticks, priceDecimals);
   const last = market.lastTicks(nowMs) ?? 1;

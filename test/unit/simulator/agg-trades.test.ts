@@ -99,14 +99,14 @@ describe("trades and historicalTrades", () => {
 
 describe("depth", () => {
   it.each(["BTCUSDT", "SHIBUSDT", "QKCBTC"])("is a sorted book of %s around the last price", (symbol) => {
-    const book = exchange.ask(depth, { symbol, limit: 5_000 }) as {
+    const book = exchange.ask(depth, { symbol, limit: 50 }) as {
       lastUpdateId: number;
       bids: [string, string][];
       asks: [string, string][];
     };
     const bids = book.bids.map(([price]) => Number(price));
     const asks = book.asks.map(([price]) => Number(price));
-    expect(asks).toHaveLength(5_000);
+    expect(asks).toHaveLength(50);
     expect(bids.length).toBeGreaterThan(10);
     expect(bids).toEqual(bids.toSorted((a, b) => b - a));
     expect(asks).toEqual(asks.toSorted((a, b) => a - b));

@@ -25,7 +25,7 @@ const byValue = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 export function naiveCandle(
   openTimeMs: number,
   timeframe: Timeframe,
-  trades: readonly TruthTrade[],
+  trades: readonly Pick<TruthTrade, "timeMs" | "price" | "qty">[],
 ): Candle | undefined {
   const endMs = openTimeMs + timeframeMs(timeframe);
   const inside = trades.filter((trade) => trade.timeMs >= openTimeMs && trade.timeMs < endMs);
