@@ -11,6 +11,8 @@ export interface Call {
   /** Of the one who asks: limits and bans are his. */
   readonly ip: string;
   readonly nowMs: number;
+  /** True for a client that asked for times in microseconds, which Binance spot knows. */
+  readonly inMicroseconds?: boolean;
 }
 
 /** What counting a request came to. */

@@ -52,7 +52,12 @@ export class VenueServer {
       default:
     }
 
-    const call: Call = { url, ip: request.socket.remoteAddress ?? "unknown", nowMs: nowMs() };
+    const call: Call = {
+      url,
+      ip: request.socket.remoteAddress ?? "unknown",
+      nowMs: nowMs(),
+      inMicroseconds: request.headers["x-mbx-time-unit"] === "MICROSECOND",
+    };
     const answer = this.#answer({ call, isGet: request.method === "GET", asked, fault });
     if (response.destroyed) return;
     if (fault?.kind === "truncated") {

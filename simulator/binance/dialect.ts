@@ -123,7 +123,7 @@ export class BinanceDialect implements Dialect {
     }
   }
 
-  ask({ url, nowMs }: Call): unknown {
+  ask({ url, nowMs, inMicroseconds = false }: Call): unknown {
     const endpoint = this.#endpoints.get(url.pathname);
     if (endpoint === undefined) throw new Error(`assertion: ${url.pathname} was to be checked before`);
     const venue: Venue = {
@@ -132,6 +132,7 @@ export class BinanceDialect implements Dialect {
       weightPerMinute: this.#weightPerMinute,
       text: this.#text,
       nowMs,
+      inMicroseconds: inMicroseconds && this.name === "binance",
     };
     return endpoint.answer(new Parameters(url.searchParams, endpoint.parameters), venue);
   }

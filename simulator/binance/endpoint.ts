@@ -13,6 +13,8 @@ export interface Venue {
   readonly text: (value: number | bigint, decimals: number) => string;
   /** The exchange's clock, read once a request. */
   readonly nowMs: number;
+  /** True when times of trades and candles are asked for in microseconds. */
+  readonly inMicroseconds?: boolean;
 }
 
 export interface Endpoint {

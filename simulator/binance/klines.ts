@@ -59,7 +59,7 @@ function answerKlines(parameters: Parameters, venue: Venue, limitMax: number): C
   }
   if (fromMs === undefined) page.reverse();
   return writeCandleRows(page, context, (openTimeMs, bar) =>
-    writeRow({ market, timeframe, openTimeMs, bar }, venue.text),
+    writeRow({ market, timeframe, openTimeMs, bar }, venue),
   );
 }
 
@@ -73,18 +73,19 @@ function* upTo(bars: Iterable<OpenedBar>, toMs: number): Generator<OpenedBar> {
 /** [openTime, open, high, low, close, volume, closeTime, quoteVolume, trades, takerBuyBase, takerBuyQuote, "0"] */
 function writeRow(
   candle: { market: SimulatedMarket; timeframe: Timeframe; openTimeMs: number; bar: Bar },
-  text: Venue["text"],
+  { text, inMicroseconds = false }: Venue,
 ): CandleRow {
   const { market, timeframe, openTimeMs, bar } = candle;
   const { priceDecimals, qtyDecimals } = market.spec;
+  const units = inMicroseconds ? 1_000 : 1;
   return [
-    openTimeMs,
+    openTimeMs * units,
     text(bar.open, priceDecimals),
     text(bar.high, priceDecimals),
     text(bar.low, priceDecimals),
     text(bar.close, priceDecimals),
     text(bar.lots, qtyDecimals),
-    openTimeMs + timeframeMs(timeframe) - 1,
+    (openTimeMs + timeframeMs(timeframe)) * units - 1,
     text(bar.notional, market.notionalDecimals),
     bar.trades,
     text(bar.takerBuyLots, qtyDecimals),

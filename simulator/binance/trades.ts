@@ -23,7 +23,7 @@ export const aggTrades: Endpoint = {
   answer(parameters, venue) {
     const market = findMarket(venue, parameters.symbol());
     return askedAggregates(market, parameters, venue).map((aggregate) => ({
-      ...writeAggregate(market, aggregate, venue.text),
+      ...writeAggregate(market, aggregate, venue),
       M: true,
     }));
   },
@@ -48,7 +48,7 @@ export const futuresAggTrades: Endpoint = {
     const aggregates = askedAggregates(market, parameters, venue);
     if (aggregates.some((aggregate) => aggregate.timeMs < oldestMs)) throw tooOld;
     return aggregates.map((aggregate) => {
-      const row = writeAggregate(market, aggregate, venue.text);
+      const row = writeAggregate(market, aggregate, venue);
       return { ...row, nq: row.q };
     });
   },
@@ -97,32 +97,40 @@ export const historicalTrades: Endpoint = {
     const fromId = parameters.integer("fromId");
     if (fromId === undefined) return latestTrades(market, limit, venue);
     const aggregates = market.aggregatesFromId(market.tape.aggregateOfTrade(fromId), venue.nowMs);
-    return take(writeTrades(market, servedTrades(aggregates, { market, ...venue }), fromId), limit);
+    return take(
+      writeTrades(market, servedTrades(aggregates, { market, ...venue }), { fromId, venue }),
+      limit,
+    );
   },
 };
 
 function latestTrades(market: SimulatedMarket, limit: number, venue: Venue): object[] {
   const newestFirst = servedTrades(market.aggregatesBackFrom(venue.nowMs), { market, ...venue });
   const aggregates = take(newestFirst, limit).reverse();
-  return [...writeTrades(market, aggregates, 0)].slice(-limit);
+  return [...writeTrades(market, aggregates, { fromId: 0, venue })].slice(-limit);
 }
 
-function writeAggregate(market: SimulatedMarket, aggregate: AggregateTrade, text: Venue["text"]) {
+function writeAggregate(market: SimulatedMarket, aggregate: AggregateTrade, venue: Venue) {
+  const { text } = venue;
   return {
     a: aggregate.id,
     p: text(aggregate.ticks, market.spec.priceDecimals),
     q: text(aggregate.lots, market.spec.qtyDecimals),
     f: market.tape.firstTradeId(aggregate.id),
     l: market.tape.firstTradeId(aggregate.id + 1) - 1,
-    T: aggregate.timeMs,
+    T: timeOf(market, aggregate, venue),
     m: aggregate.isBuyerMaker,
   };
+}
+
+function timeOf(market: SimulatedMarket, aggregate: AggregateTrade, { inMicroseconds }: Venue): number {
+  return inMicroseconds === true ? market.timeUsOf(aggregate) : aggregate.timeMs;
 }
 
 function* writeTrades(
   market: SimulatedMarket,
   aggregates: Iterable<AggregateTrade>,
-  fromId: number,
+  { fromId, venue }: { fromId: number; venue: Venue },
 ): Generator<object> {
   const { priceDecimals, qtyDecimals } = market.spec;
   for (const aggregate of aggregates) {
@@ -134,7 +142,7 @@ function* writeTrades(
         price: fixedText(aggregate.ticks, priceDecimals),
         qty: fixedText(lots, qtyDecimals),
         quoteQty: fixedText(BigInt(aggregate.ticks) * BigInt(lots), market.notionalDecimals),
-        time: aggregate.timeMs,
+        time: timeOf(market, aggregate, venue),
         isBuyerMaker: aggregate.isBuyerMaker,
         isBestMatch: true,
       };
