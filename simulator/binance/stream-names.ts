@@ -30,14 +30,15 @@ export interface StreamContext {
   readonly fromMs: number;
 }
 
-const DEPTH = /^depth(5|10|20)?(?:@(100|250|500|1000)ms)?$/;
+const DEPTH = /^depth(5|10|20)?(?:@(0|100|250|500|1000)ms)?$/;
 const SPOT_KLINE_MS = 2_000;
 const FUTURES_KLINE_MS = 250;
 /** `@depth` without a speed. */
 const SPOT_DEPTH_MS = 1_000;
 const FUTURES_DEPTH_MS = 250;
 const SPOT_SPEEDS = new Set([100, 1_000]);
-const FUTURES_SPEEDS = new Set([100, 250, 500]);
+/** 0 is no longer documented, and still served: as often as the book changes. */
+const FUTURES_SPEEDS = new Set([0, 100, 250, 500]);
 
 /** The stream of that name; undefined for one that does not exist. */
 export function openStream(name: string, context: StreamContext): OpenedStream | undefined {
