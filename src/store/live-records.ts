@@ -59,6 +59,8 @@ export interface LiveTotals extends LiveTally {
 export interface LiveRecords {
   /** Undefined for a market without proven trades. */
   lastTrade(marketId: number): Promise<LastTrade | undefined>;
+  /** Up to where a market's order book has been followed, valid or not; undefined for one that never was. */
+  bookFollowedTo(marketId: number): Promise<number | undefined>;
   /** Declares that a market's trades of this range should be held. */
   expectTrades(marketId: number, range: TimeRange): Promise<void>;
   /** What of `range` is expected and neither stored nor void; all that is expected without a range. */
@@ -94,6 +96,16 @@ export class PostgresLiveRecords implements LiveRecords {
       );
       const [row] = rows;
       return row && { lastId: row.last_id, endMs: row.end_time };
+    });
+  }
+
+  bookFollowedTo(marketId: number): Promise<number | undefined> {
+    return this.#database.attempt("read the end of an order book", async (pool) => {
+      const { rows } = await pool.query<{ collected_to: number | null }>(
+        "SELECT collected_to FROM series WHERE market_id = $1 AND data_type = 'orderbook' AND timeframe = ''",
+        [marketId],
+      );
+      return rows[0]?.collected_to ?? undefined;
     });
   }
 

@@ -37,6 +37,8 @@ export interface BookKeeperOptions {
   /** Between two stored snapshots, ms of the exchange's time. */
   readonly snapshotEveryMs: number;
   readonly keepsDeltas: boolean;
+  /** Where an earlier session ended: since then there was no book. Undefined for a market that was never followed. */
+  readonly followedToMs?: number | undefined;
   /** A page of REST is needed; {@link BookKeeper.onPage} takes it. Asked once, until it is answered. */
   readonly requestPage: () => void;
   /** The stream has to begin anew with a snapshot. */
@@ -92,6 +94,9 @@ export class BookKeeper {
 
   constructor(options: BookKeeperOptions) {
     this.#options = options;
+    const { followedToMs } = options;
+    if (followedToMs !== undefined)
+      this.#outage = { startMs: followedToMs, reason: "disconnected", detail: "nothing was following it" };
   }
 
   get isValid(): boolean {

@@ -143,7 +143,7 @@ export class LiveFeed {
         rules: exchange.live.bookRules,
         numbering: exchange.traits.tradeNumbering,
         trades: trades ? { position: await store.live.lastTrade(market.id) } : undefined,
-        book,
+        book: book && { ...book, followedToMs: await store.live.bookFollowedTo(market.id) },
         timeframes,
         validation,
         recentCandles: (timeframe) =>

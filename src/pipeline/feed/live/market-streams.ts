@@ -27,7 +27,7 @@ export interface MarketStreamsOptions {
   readonly numbering: TradeNumbering | undefined;
   /** Undefined: trades are not followed. */
   readonly trades: { readonly position: TradePosition | undefined } | undefined;
-  readonly book: BookSettings | undefined;
+  readonly book: (BookSettings & { readonly followedToMs: number | undefined }) | undefined;
   readonly timeframes: readonly Timeframe[];
   readonly validation: Validation;
   readonly recentCandles: (timeframe: Timeframe) => Promise<readonly Neighbour[]>;
@@ -175,7 +175,7 @@ export class MarketStreams {
     return batches;
   }
 
-  #keepBook(settings: BookSettings, contractSize: Decimal | undefined): BookKeeper {
+  #keepBook(settings: BookSettings & { followedToMs: number | undefined }, contractSize: Decimal | undefined): BookKeeper {
     const { market, rules, pages, resubscribe, nowMs, exchangeNowMs } = this.#options;
     const seeker: PageSeeker = {
       name: formatMarketName(market),

@@ -1,0 +1,139 @@
+// Live data and its repair together: follows markets by their streams, and fetches at once what the streams have left out.
+// Now and then all of a market's trades are looked through, for what was lost on the way to the store, before this process
+// began, or could not be fetched at first.
+import pLimit from "p-limit";
+import type { Clock } from "../core/clock.js";
+import { describeError } from "../core/fault.js";
+import type { Log } from "../core/log.js";
+import type { MissingTrades } from "../core/model/record-batch.js";
+import { formatMarketName } from "../core/model/market.js";
+import type { Random } from "../core/random.js";
+import type { Exchange } from "../exchanges/exchange.js";
+import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
+import { LiveFeed, type LiveMarket } from "../pipeline/feed/live/live-feed.js";
+import type { RawFrame } from "../pipeline/feed/live/live-link.js";
+import type { Stage } from "../pipeline/stage/stage.js";
+import type { Store, StoredMarket } from "../store/store.js";
+import { TradeRepair, type TradeGap } from "./trade-repair.js";
+
+export interface LiveFollowerOptions {
+  readonly exchange: Exchange;
+  /** Another host or a simulator; the venue's own otherwise. */
+  readonly wsUrl: string | undefined;
+  readonly markets: readonly LiveMarket[];
+  readonly store: Store;
+  readonly stage: Stage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Between two looks through all trades, ms. */
+  readonly sweepEveryMs: number;
+  /** Each text frame as it came, for captures. */
+  readonly onFrame?: (frame: RawFrame) => void;
+  /** A gap was found, or repaired, for those who watch. */
+  readonly onGap?: (market: StoredMarket, gap: MissingTrades) => void;
+  readonly onRepaired?: (market: StoredMarket, trades: number) => void;
+}
+
+/** Gaps repaired at once; the rate limit is the bound. */
+const REPAIRS_AT_ONCE = 2;
+/** The first look comes when the streams have shown where the present is. */
+const FIRST_SWEEP_AFTER_MS = 5_000;
+/** A stream that is about to tell of a trade must not be taken for one that has left it out. */
+const SWEEP_MARGIN_MS = 5_000;
+
+export class LiveFollower {
+  readonly feed: LiveFeed;
+  readonly #options: LiveFollowerOptions;
+  readonly #repair: TradeRepair;
+  readonly #limit = pLimit(REPAIRS_AT_ONCE);
+  readonly #underRepair = new Set<string>();
+  readonly #exchangeClock: ExchangeClock;
+  #repairing = new AbortController();
+
+  constructor(options: LiveFollowerOptions) {
+    const { exchange, stage, clock, log } = options;
+    this.#options = options;
+    this.#exchangeClock = new ExchangeClock({ exchange, clock, log });
+    const exchangeNowMs = (): number => this.#exchangeClock.nowMs();
+    this.#repair = new TradeRepair({ exchange, stage, clock, log, exchangeNowMs });
+    this.feed = new LiveFeed({
+      ...options,
+      exchangeClock: this.#exchangeClock,
+      onGap: (market, gap) => {
+        options.onGap?.(market, gap);
+        const { startMs, endMs, firstId, lastId } = gap;
+        this.#repairSoon(market, { startMs, endMs, afterId: firstId - 1, beforeId: lastId + 1 });
+      },
+    });
+  }
+
+  /**
+   * Follows until the signal is aborted, then hands on what was received.
+   * @param deadline gives up handing on
+   * @throws what the stage or the store throws
+   */
+  async run(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
+    this.#repairing = new AbortController();
+    const either = AbortSignal.any([signal, this.#repairing.signal]);
+    const sweeping = this.#sweeping(either);
+    try {
+      await this.feed.run(signal, deadline);
+    } finally {
+      this.#repairing.abort(new Error("following has ended"));
+      await sweeping;
+      await this.#limit(() => undefined);
+    }
+  }
+
+  /** Looks through all trades once and fetches what is missing; resolves when that is done. @returns trades fetched */
+  async sweep(signal: AbortSignal): Promise<number> {
+    const { store, markets } = this.#options;
+    let fetched = 0;
+    for (const { market, trades } of markets) {
+      if (!trades) continue;
+      const untilMs = this.#exchangeClock.nowMs() - SWEEP_MARGIN_MS;
+      const gaps = await store.live.missingTrades(market.id, { startMs: 0, endMs: untilMs });
+      const repaired = await Promise.all(gaps.map((gap) => this.#repairOnce(market, gap, signal)));
+      fetched += repaired.reduce((sum, count) => sum + count, 0);
+    }
+    return fetched;
+  }
+
+  async #sweeping(signal: AbortSignal): Promise<void> {
+    const { clock, sweepEveryMs, log } = this.#options;
+    for (let waitMs = FIRST_SWEEP_AFTER_MS; !signal.aborted; waitMs = sweepEveryMs) {
+      try {
+        await clock.sleep(waitMs, signal);
+        await this.sweep(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn(`missing trades could not be looked for: ${describeError(error)}; it is tried again`);
+      }
+    }
+  }
+
+  #repairSoon(market: StoredMarket, gap: TradeGap): void {
+    const { signal } = this.#repairing;
+    this.#repairOnce(market, gap, signal).catch((error: unknown) => {
+      if (!signal.aborted)
+        this.#options.log.warn(
+          `${formatMarketName(market)}: a gap is left for later: ${describeError(error)}`,
+        );
+    });
+  }
+
+  /** A gap that is being repaired is not asked for a second time beside it. */
+  async #repairOnce(market: StoredMarket, gap: TradeGap, signal: AbortSignal): Promise<number> {
+    const key = `${market.id} ${gap.afterId} ${gap.startMs}`;
+    if (this.#underRepair.has(key)) return 0;
+    this.#underRepair.add(key);
+    try {
+      const repaired = await this.#limit(() => this.#repair.tryRepair(market, gap, signal));
+      if (repaired && repaired.trades > 0) this.#options.onRepaired?.(market, repaired.trades);
+      return repaired?.trades ?? 0;
+    } finally {
+      this.#underRepair.delete(key);
+    }
+  }
+}

@@ -1,0 +1,271 @@
+// Streams of two venues followed through faults, at sixty times the speed of life, on a real database: in the end the store
+// holds what happened, every stored book is the true one, and every time without a book is on record.
+import { afterEach, describe, expect, it } from "vitest";
+import { scaledClock, type Clock } from "../../src/core/clock.js";
+import { silentLog } from "../../src/core/log.js";
+import { seededRandom } from "../../src/core/random.js";
+import { createExchange, type ExchangeName } from "../../src/exchanges/registry.js";
+import type { LiveMarket } from "../../src/pipeline/feed/live/live-feed.js";
+import { Pipeline } from "../../src/pipeline/pipeline.js";
+import type { Store, StoredTrade } from "../../src/store/store.js";
+import { LiveFollower } from "../../src/upkeep/live-follower.js";
+import type { FaultPlanInput } from "../../simulator/fault-plan.js";
+import type { MarketSpec } from "../../simulator/market-spec.js";
+import { startSimulatedExchange, type SimulatedExchange } from "../../simulator/simulated-exchange.js";
+import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { testSeed } from "../support/seed.js";
+import { until } from "../support/until.js";
+
+const START_MS = Date.UTC(2024, 0, 10, 12);
+const FACTOR = 30;
+const never = new AbortController().signal;
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function spec(symbol: string, more: Partial<MarketSpec> = {}): MarketSpec {
+  return {
+    symbol,
+    priceDecimals: 2,
+    qtyDecimals: 4,
+    baseTicks: 240_000,
+    typicalLots: 6_000,
+    aggregatesPerMinute: 40,
+    volatility: 0.0004,
+    listedMs: Date.UTC(2024, 0, 1),
+    bookLevels: 30,
+    ...more,
+  };
+}
+
+interface World {
+  readonly clock: Clock;
+  readonly exchange: SimulatedExchange;
+  readonly database: TestDatabase;
+  readonly store: Store;
+  follow(venue: ExchangeName): Promise<Following>;
+}
+
+interface Following {
+  readonly follower: LiveFollower;
+  readonly markets: readonly LiveMarket[];
+  /** Ends it and waits until everything is committed. */
+  stop(): Promise<void>;
+}
+
+async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> {
+  const clock = scaledClock({ startMs: START_MS, factor: FACTOR });
+  const seed = testSeed();
+  const exchange = await startSimulatedExchange({
+    seed,
+    clock,
+    faults: { faults: [...faults] },
+    venueMarkets: {
+      binance: [spec("BTC/USDT"), spec("ETH/USDT", { aggregatesPerMinute: 6 })],
+      okx: [
+        spec("BTC/USDT"),
+        spec("BTC/USDT:USDT", { qtyDecimals: 3, baseTicks: 40_000, typicalLots: 400, contractDecimals: 2 }),
+      ],
+    },
+  });
+  closers.push(() => exchange.close());
+  const database = await createTestDatabase();
+  closers.push(() => database.drop());
+  const store = await database.openStore();
+  const follow = async (venue: ExchangeName): Promise<Following> => {
+    const client = createExchange(venue, { restUrl: exchange.url, clock, rateLimitShare: 1 });
+    const listed = await client.fetchMarkets(never);
+    const stored = await store.putMarkets(venue, listed, { isSimulated: true });
+    const pipeline = new Pipeline({ store, clock, log: silentLog, stageRowsMax: 20_000 });
+    const markets = stored.map((market): LiveMarket => ({
+      market,
+      trades: true,
+      book: { levels: 10, snapshotEveryMs: 1_000, keepsDeltas: false },
+      timeframes: ["1m"],
+      validation: { onFailure: "skip_and_log", maxPriceJump: 20, maxVolumeSpike: 50 },
+    }));
+    const follower = new LiveFollower({
+      exchange: client,
+      wsUrl: exchange.url.replace("http", "ws"),
+      markets,
+      store,
+      stage: pipeline.stage,
+      clock,
+      random: seededRandom(seed),
+      log: silentLog,
+      sweepEveryMs: 30_000,
+    });
+    const stopping = new AbortController();
+    const running = follower.run(stopping.signal, AbortSignal.timeout(60_000));
+    running.catch(() => undefined);
+    let isStopped = false;
+    const stop = async (): Promise<void> => {
+      if (isStopped) return;
+      isStopped = true;
+      stopping.abort(new Error("stopped"));
+      await running;
+      await follower.sweep(never);
+      await pipeline.close();
+      await client.close();
+    };
+    closers.push(stop);
+    return { follower, markets, stop };
+  };
+  return { clock, exchange, database, store, follow };
+}
+
+const minutesFrom = (clock: Clock, minutes: number) => {
+  const endMs = clock.nowMs() + minutes * 60_000;
+  return until(() => clock.nowMs() >= endMs, { timeoutMs: 170_000 });
+};
+
+async function tradesOf(store: Store, marketId: number): Promise<StoredTrade[]> {
+  const all: StoredTrade[] = [];
+  for await (const page of store.live.readTrades(marketId, { startMs: 0, endMs: START_MS * 2 }, never))
+    all.push(...page);
+  return all;
+}
+
+/** Compares everything that was stored of a venue with its truth; the ranges are the ledger's own. */
+async function expectTruth(world: World, venue: ExchangeName, following: Following): Promise<void> {
+  const { store, exchange, database } = world;
+  const { truth } = exchange.venue(venue);
+  for (const { market } of following.markets) {
+    const about = `${venue}:${market.symbol}`;
+    expect([
+      about,
+      await store.live.missingTrades(market.id, { startMs: 0, endMs: world.clock.nowMs() - 30_000 }),
+    ]).toEqual([about, []]);
+    const stored = await tradesOf(store, market.id);
+    expect(stored.length).toBeGreaterThan(5);
+    const first = stored[0];
+    const last = stored.at(-1);
+    if (!first || !last) throw new Error(`${about}: no trades`);
+    const [fromMs, toMs] = [first.timeMs, last.timeMs + 1];
+    const expected =
+      venue === "okx"
+        ? truth.trades(market.symbol, fromMs, toMs).map((t) => ({ id: t.id, fills: 1, t }))
+        : truth
+            .aggregateTrades(market.symbol, fromMs, toMs)
+            .map((t) => ({ id: t.id, fills: t.lastTradeId - t.firstTradeId + 1, t }));
+    const trueRows = expected
+      .filter(({ id }) => id >= first.id && id <= last.id)
+      .map(({ id, fills, t }) => ({
+        id,
+        fills,
+        timeMs: t.timeMs,
+        microsecond: venue === "binance" ? t.timeUs % 1_000 : 0,
+        side: t.side,
+        price: t.price,
+        qty: t.qty,
+      }));
+    expect(
+      stored.map(({ id, fills, timeMs, microsecond, side, price, qty }) => ({
+        id,
+        fills,
+        timeMs,
+        microsecond,
+        side,
+        price,
+        qty,
+      })),
+    ).toEqual(trueRows);
+
+    let books = 0;
+    for await (const page of store.live.readBooks(market.id, { startMs: 0, endMs: START_MS * 2 }, never)) {
+      for (const book of page) {
+        const trueBook = truth.bookAt(market.symbol, book.sequence, 10);
+        expect([about, book.sequence, book.bids, book.asks]).toEqual([
+          about,
+          book.sequence,
+          trueBook.bids,
+          trueBook.asks,
+        ]);
+        books++;
+      }
+    }
+    expect(books).toBeGreaterThan(10);
+
+    const candles: unknown[] = [];
+    const range = { startMs: 0, endMs: START_MS * 2 };
+    for await (const page of store.readCandles({ marketId: market.id, timeframe: "1m" }, range, never))
+      candles.push(
+        ...page.map(({ openTimeMs, open, high, low, close, volume }) => ({
+          openTimeMs,
+          open,
+          high,
+          low,
+          close,
+          volume,
+        })),
+      );
+    const openTimes = candles.map((each) => (each as { openTimeMs: number }).openTimeMs);
+    const trueCandles = truth
+      .candles(market.symbol, "1m", openTimes[0] ?? 0, (openTimes.at(-1) ?? 0) + 60_000)
+      .filter(({ openTimeMs }) => openTimes.includes(openTimeMs))
+      .map(({ openTimeMs, open, high, low, close, volume }) => ({
+        openTimeMs,
+        open,
+        high,
+        low,
+        close,
+        volume,
+      }));
+    expect(candles).toEqual(trueCandles);
+    expect(candles.length).toBeGreaterThan(1);
+  }
+  expect(await store.live.audit()).toEqual([]);
+  // Covered, void and gap partition the time of every book: what is not covered has its reason.
+  const unexplained = await database.sql(
+    `SELECT s.market_id, hole FROM series s
+     CROSS JOIN LATERAL unnest(s.expected - coalesce((SELECT range_agg(tstzrange(c.start_time, c.end_time)) FROM coverage c
+       WHERE c.market_id = s.market_id AND c.data_type = s.data_type), '{}')) AS hole
+     WHERE s.data_type = 'orderbook' AND NOT tstzmultirange(hole) <@ (
+       SELECT coalesce(range_agg(tstzrange(g.start_time, g.end_time)), '{}') FROM gap_log g
+       WHERE g.market_id = s.market_id AND g.data_type = s.data_type)`,
+  );
+  expect(unexplained).toEqual([]);
+}
+
+describe.each(["binance", "okx"] as const)("%s, followed live", (venue) => {
+  it("stores what happened, without any fault", async () => {
+    const world = await openWorld();
+    const following = await world.follow(venue);
+    await minutesFrom(world.clock, 4);
+    await following.stop();
+    await expectTruth(world, venue, following);
+  });
+
+  it("stores what happened although messages are dropped, repeated, reordered, spoiled, and connections break", async () => {
+    const world = await openWorld([
+      { kind: "ws_drop", probability: 0.02 },
+      { kind: "ws_duplicate", probability: 0.02 },
+      { kind: "ws_reorder", probability: 0.02 },
+      { kind: "ws_corrupt", how: "cut", probability: 0.002 },
+      { kind: "ws_corrupt", how: "wrong_types", probability: 0.002 },
+      { kind: "ws_corrupt", how: "numbers", probability: 0.002 },
+      { kind: "ws_corrupt", how: "other_symbol", probability: 0.002 },
+      { kind: "ws_disconnect", probability: 0.0005 },
+      { kind: "ws_sequence_reset", how: "break", probability: 0.001 },
+    ]);
+    const following = await world.follow(venue);
+    await minutesFrom(world.clock, 6);
+    expect(world.exchange.faults.struck("ws_drop")).toBeGreaterThan(10);
+    await following.stop();
+    await expectTruth(world, venue, following);
+  });
+
+  it("knows what a pause between two sessions has cost, and fetches it", async () => {
+    const world = await openWorld();
+    const first = await world.follow(venue);
+    await minutesFrom(world.clock, 2);
+    await first.stop();
+    await minutesFrom(world.clock, 3);
+    const second = await world.follow(venue);
+    await minutesFrom(world.clock, 3);
+    await second.stop();
+    await expectTruth(world, venue, second);
+  });
+});
