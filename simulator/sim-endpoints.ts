@@ -1,4 +1,4 @@
-// GET /sim/truth, /sim/faults and /sim/requests: what no exchange would tell. No weight, no faults.
+// GET /sim/truth, /sim/faults, /sim/requests and /sim/streams: what no exchange would tell. No weight, no faults.
 import { parseTime } from "../src/core/time.js";
 import { isTimeframe, timeframeMs, TIMEFRAMES } from "../src/core/timeframe.js";
 import { jsonAnswer, type Answer } from "./answer.js";
@@ -7,6 +7,7 @@ import { nativeSymbolOf } from "./market-spec.js";
 import type { RequestCounters } from "./request-counters.js";
 import type { SimulatedVenue } from "./simulated-venue.js";
 import type { VenueName } from "./venue-name.js";
+import type { OpenStreams } from "./ws/gateway.js";
 
 /** Candles one answer of /sim/truth holds at most. */
 const CANDLES_MAX = 10_000;
@@ -17,6 +18,7 @@ interface Told {
   readonly exchanges: readonly VenueName[];
   venue(name: VenueName): SimulatedVenue;
   readonly requests: RequestCounters;
+  streams(): readonly OpenStreams[];
   readonly faults: { strikes(): readonly FaultStrikes[] };
 }
 
@@ -32,6 +34,7 @@ export function answerSim(url: URL, exchange: Told): Answer | undefined {
           "/sim/truth?exchange=&symbol=&interval=&startTime=&endTime=",
           "/sim/faults",
           "/sim/requests",
+          "/sim/streams",
         ],
       });
     case "/sim/truth":
@@ -40,6 +43,8 @@ export function answerSim(url: URL, exchange: Told): Answer | undefined {
       return jsonAnswer({ faults: exchange.faults.strikes() });
     case "/sim/requests":
       return jsonAnswer(exchange.requests.snapshot());
+    case "/sim/streams":
+      return jsonAnswer({ streams: exchange.streams() });
     default:
       return undefined;
   }

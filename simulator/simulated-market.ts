@@ -6,7 +6,7 @@ import type { FaultPlan } from "./fault-plan.js";
 import { hash2, hashText } from "./hash.js";
 import { delistedBy, marketOddities } from "./market-oddities.js";
 import { assetsOf, nativeSymbolOf, type MarketSpec } from "./market-spec.js";
-import { SimulatedBook } from "./simulated-book.js";
+import { SimulatedBook, type BookLevel } from "./simulated-book.js";
 import { MINUTE_MS, TradeTape, type AggregateTrade } from "./trade-tape.js";
 import type { VenueName } from "./venue-name.js";
 
@@ -68,6 +68,16 @@ export class SimulatedMarket {
   /** The step its book shows at a time; undefined while the market has none: not listed yet, or no longer trading. */
   bookStepAt(nowMs: number): number | undefined {
     return this.isTradingAt(nowMs) ? this.book.stepAt(nowMs) : undefined;
+  }
+
+  /** The best level of either side at a time; undefined while the market has no book. */
+  bestLevels(nowMs: number): { readonly bid: BookLevel; readonly ask: BookLevel } | undefined {
+    const step = this.bookStepAt(nowMs);
+    const {
+      bids: [bid],
+      asks: [ask],
+    } = step === undefined ? { bids: [], asks: [] } : this.book.at(step, 1);
+    return bid && ask ? { bid, ask } : undefined;
   }
 
   /** Digits after the point of a notional. */

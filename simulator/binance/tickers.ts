@@ -25,12 +25,9 @@ export const bookTicker: Endpoint = {
   parameters: ["symbol", "symbols"],
   weight: (query) => (query.has("symbol") ? 2 : 4),
   answer: (parameters, venue) =>
-    tickers(parameters, venue, (market, lastTicks) => ({
+    tickers(parameters, venue, (market, lastTicks, nowMs) => ({
       symbol: market.nativeSymbol,
-      bidPrice: fixedText(Math.max(1, lastTicks - 1), market.spec.priceDecimals),
-      bidQty: fixedText(market.spec.typicalLots, market.spec.qtyDecimals),
-      askPrice: fixedText(lastTicks + 1, market.spec.priceDecimals),
-      askQty: fixedText(market.spec.typicalLots, market.spec.qtyDecimals),
+      ...writeBest(market, lastTicks, nowMs),
     })),
 };
 
@@ -49,6 +46,21 @@ function tickers(parameters: Parameters, venue: Venue, write: WriteTicker): obje
     return lastTicks === undefined ? [] : [write(market, lastTicks, venue.nowMs)];
   });
   return parameters.has("symbol") ? (written[0] ?? {}) : written;
+}
+
+/** The best levels of the book; around the last price of a market that has none any more. */
+function writeBest(market: SimulatedMarket, lastTicks: number, nowMs: number) {
+  const { priceDecimals, qtyDecimals, typicalLots: lots } = market.spec;
+  const { bid, ask } = market.bestLevels(nowMs) ?? {
+    bid: { ticks: Math.max(1, lastTicks - 1), lots },
+    ask: { ticks: lastTicks + 1, lots },
+  };
+  return {
+    bidPrice: fixedText(bid.ticks, priceDecimals),
+    bidQty: fixedText(bid.lots, qtyDecimals),
+    askPrice: fixedText(ask.ticks, priceDecimals),
+    askQty: fixedText(ask.lots, qtyDecimals),
+  };
 }
 
 /** From the first full hour of the last 24 to now: near enough for a ticker, and consistent in itself. */
@@ -75,10 +87,7 @@ function writeDay(market: SimulatedMarket, lastTicks: number, nowMs: number): ob
     prevClosePrice: fixedText(open, priceDecimals),
     lastPrice: fixedText(lastTicks, priceDecimals),
     lastQty: fixedText(lastAggregate?.lots ?? 0, qtyDecimals),
-    bidPrice: fixedText(Math.max(1, lastTicks - 1), priceDecimals),
-    bidQty: fixedText(market.spec.typicalLots, qtyDecimals),
-    askPrice: fixedText(lastTicks + 1, priceDecimals),
-    askQty: fixedText(market.spec.typicalLots, qtyDecimals),
+    ...writeBest(market, lastTicks, nowMs),
     openPrice: fixedText(open, priceDecimals),
     highPrice: fixedText(Math.max(lastTicks, ...hours.map((bar) => bar.high)), priceDecimals),
     lowPrice: fixedText(Math.min(lastTicks, ...hours.map((bar) => bar.low)), priceDecimals),

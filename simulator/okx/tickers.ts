@@ -45,6 +45,7 @@ export function writeTicker(market: SimulatedMarket, nowMs: number): object {
   const { priceDecimals, qtyDecimals, typicalLots } = market.spec;
   const price = (ticks: number): string => canonicalText(ticks, priceDecimals);
   const last = market.lastTicks(nowMs) ?? 1;
+  const best = market.bestLevels(nowMs);
   const hours = take(market.barsFrom(nowMs - 24 * HOUR_MS, "1h", nowMs), 25).map(({ bar }) => bar);
   const lots = hours.reduce((sum, bar) => sum + bar.lots, 0);
   const notional = hours.reduce((sum, bar) => sum + bar.notional, 0n);
@@ -56,10 +57,10 @@ export function writeTicker(market: SimulatedMarket, nowMs: number): object {
     instId: market.nativeSymbol,
     last: price(last),
     lastSz: sizeText(market, typicalLots),
-    askPx: price(last + 1),
-    askSz: sizeText(market, typicalLots),
-    bidPx: price(Math.max(1, last - 1)),
-    bidSz: sizeText(market, typicalLots),
+    askPx: best === undefined ? "" : price(best.ask.ticks),
+    askSz: best === undefined ? "" : sizeText(market, best.ask.lots),
+    bidPx: best === undefined ? "" : price(best.bid.ticks),
+    bidSz: best === undefined ? "" : sizeText(market, best.bid.lots),
     open24h: price(hours[0]?.open ?? last),
     high24h: price(Math.max(last, ...hours.map((bar) => bar.high))),
     low24h: price(Math.min(last, ...hours.map((bar) => bar.low))),

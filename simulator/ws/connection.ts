@@ -116,6 +116,8 @@ export class Connection {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
+    // The farewell would wait behind what nobody reads.
+    if (this.#socket.bufferedAmount > UNREAD_BYTES_MAX) this.terminate();
   }
 
   terminate(): void {
@@ -138,7 +140,6 @@ export class Connection {
     this.#unreadSinceMs ??= nowMs;
     if (nowMs - this.#unreadSinceMs >= UNREAD_MS) {
       this.close(SLOW_READER_CODE, "Client is too slow to read.");
-      this.terminate();
     }
     return false;
   }

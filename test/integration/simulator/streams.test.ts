@@ -299,6 +299,18 @@ describe("OKX's channels", () => {
     expect(simulated?.requests.count({ endpoint: "/ws/v5/public", end: 429 })).toBe(2);
   });
 
+  it("drops a client that does not read", async () => {
+    const exchange = await start(600, { exchanges: ["okx"] });
+    const client = await open("/ws/v5/public");
+    const instIds = ["BTC-USDT", "ETH-USDT", "SOL-USDT", "BTC-USDT-SWAP", "ETH-USDT-SWAP", "WIF-USDT"];
+    client.send({ op: "subscribe", args: instIds.map((instId) => ({ channel: "books", instId })) });
+    await client.take(1, (text) => text.includes("snapshot"));
+    client.socket.pause();
+    await until(() => exchange.streams().length === 0, { timeoutMs: 30_000 });
+    client.socket.resume();
+    await until(() => client.closed() !== undefined);
+  });
+
   it("writes the same book by REST", async () => {
     const exchange = await start(1);
     const url = `${exchange.url}/api/v5/market/books?instId=BTC-USDT-SWAP&sz=5`;
