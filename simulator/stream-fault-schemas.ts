@@ -3,7 +3,7 @@ import { z } from "zod";
 import { count, symbols, time, whichExchange } from "./fault-fields.js";
 
 /** What `ws_corrupt` can do to a message. */
-export const MESSAGE_LIES = [
+const MESSAGE_LIES = [
   "cut",
   "binary",
   "wrong_types",
@@ -12,7 +12,6 @@ export const MESSAGE_LIES = [
   "other_symbol",
   "huge",
 ] as const;
-export type MessageLie = (typeof MESSAGE_LIES)[number];
 
 /** Which streams a fault strikes. Without any of these it strikes every message, subscription or connection. */
 const whichStreams = {
