@@ -2,7 +2,8 @@
 // venues; how a row is written is theirs. Rows of every venue begin with time, open, high, low, close, volume.
 import { timeframeMs, type Timeframe } from "../src/core/timeframe.js";
 import type { Bar } from "./bar-maker.js";
-import type { AskedRow, FaultInjector } from "./fault-injector.js";
+import type { AskedRow } from "./fault-conditions.js";
+import type { FaultInjector } from "./fault-injector.js";
 import type { RowLie } from "./fault-plan.js";
 import type { OpenedBar, SimulatedMarket } from "./simulated-market.js";
 

@@ -1,7 +1,7 @@
 // What a venue's protocol is to the server: which paths are its own, what a request is about, what it answers, and how it
 // words every refusal. One implementation a venue family; the order in which these are called is venue-server.ts.
 import type { Answer } from "./answer.js";
-import type { AnswerFault, AskedFor } from "./fault-injector.js";
+import type { AnswerFault, AskedFor } from "./fault-conditions.js";
 import type { PageLie } from "./fault-plan.js";
 import type { VenueName } from "./venue-name.js";
 

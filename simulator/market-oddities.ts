@@ -1,6 +1,6 @@
 // What a fault plan does to the truth of one market: when it does not trade, what its prices and quantities are
 // multiplied with, which trades its candles count elsewhere. Faults in, spans of minutes out.
-import { isForMarket } from "./fault-injector.js";
+import { isForMarket } from "./fault-conditions.js";
 import type { FaultPlan } from "./fault-plan.js";
 import { nativeSymbolOf, type MarketSpec } from "./market-spec.js";
 import { MINUTE_MS, type FactorSpan, type LiveSpan, type TapeOddities } from "./trade-tape.js";

@@ -8,7 +8,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../src/core/clock.js";
 import { dropConnection, htmlAnswer, sendAnswer, sendTruncated, type Answer } from "./answer.js";
 import type { Call, Dialect } from "./dialect.js";
-import type { AnswerFault, AskedFor, FaultInjector } from "./fault-injector.js";
+import type { AnswerFault, AskedFor } from "./fault-conditions.js";
+import type { FaultInjector } from "./fault-injector.js";
 import { spoilPage } from "./lying-page.js";
 import type { RequestCounters } from "./request-counters.js";
 

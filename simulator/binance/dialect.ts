@@ -2,7 +2,8 @@
 import { isTimeframe, timeframeMs } from "../../src/core/timeframe.js";
 import { htmlAnswer, jsonAnswer, refusal, wrongBody, type Answer } from "../answer.js";
 import type { Call, Counted, Dialect } from "../dialect.js";
-import type { AnswerFault, AskedFor, FaultInjector } from "../fault-injector.js";
+import type { AnswerFault, AskedFor } from "../fault-conditions.js";
+import type { FaultInjector } from "../fault-injector.js";
 import type { PageLie } from "../fault-plan.js";
 import { fixedText, gridText } from "../fixed-text.js";
 import type { SimulatedMarket } from "../simulated-market.js";

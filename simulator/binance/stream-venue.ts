@@ -31,7 +31,7 @@ export function binanceStreams(options: {
     openSession(url, connection) {
       const [, category, form, rest = ""] = PATH.exec(url.pathname) ?? [];
       const isCombined = form === "/stream";
-      const named = isCombined ? (url.searchParams.get("streams") ?? "") : decodeURIComponent(rest);
+      const named = isCombined ? (url.searchParams.get("streams") ?? "") : decoded(rest);
       const session = new BinanceSession({
         connection,
         markets,
@@ -47,4 +47,13 @@ export function binanceStreams(options: {
       return session;
     },
   };
+}
+
+/** Symbols may be of any script; text that is no encoding of one is the name of a stream that does not exist. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

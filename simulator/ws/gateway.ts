@@ -77,7 +77,9 @@ export class StreamGateway {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A client that goes away meanwhile is nobody's trouble.
     socket.on("error", () => socket.destroy());
-    const url = new URL(request.url ?? "/", "http://simulator");
+    const target = request.url ?? "/";
+    const url = URL.canParse(target, "http://simulator") ? new URL(target, "http://simulator") : undefined;
+    if (url === undefined) return refuse(socket, 400);
     const venue = this.#venues.find((each) => each.pathOf(url) !== undefined);
     const path = venue?.pathOf(url);
     if (venue === undefined || path === undefined) return refuse(socket, 404);
@@ -126,6 +128,7 @@ export class StreamGateway {
 }
 
 const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
   404: "Not Found",
   429: "Too Many Requests",
   503: "Service Unavailable",

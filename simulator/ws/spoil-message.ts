@@ -1,5 +1,5 @@
 // Messages on their way out, made wrong in the ways a client must survive.
-import type { FaultOf } from "../fault-injector.js";
+import type { FaultOf } from "../fault-conditions.js";
 import type { SimulatedMarket } from "../simulated-market.js";
 
 const MEGABYTE = 2 ** 20;

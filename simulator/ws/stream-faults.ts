@@ -1,5 +1,6 @@
 // What the plan does to one connection's streams.
-import type { FaultInjector, FaultOf, StreamFaultKind } from "../fault-injector.js";
+import type { FaultOf, StreamFaultKind } from "../fault-conditions.js";
+import type { FaultInjector } from "../fault-injector.js";
 import type { VenueName } from "../venue-name.js";
 import type { Topic } from "./feed.js";
 

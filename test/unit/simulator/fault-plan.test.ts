@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FAULT_KINDS, FaultPlanError, parseFaultPlan } from "../../../simulator/fault-plan.js";
-import { FaultInjector, type AskedFor } from "../../../simulator/fault-injector.js";
+import type { AskedFor } from "../../../simulator/fault-conditions.js";
+import { FaultInjector } from "../../../simulator/fault-injector.js";
 
 const complaint = (input: unknown): string => {
   try {
