@@ -82,7 +82,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
 }
 
 async function write(store: Store, candles: readonly Candle[], marketId: number): Promise<void> {
-  const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 20_000 });
+  const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 40_000 });
   for (let i = 0; i < candles.length; i += PAGE_ROWS) {
     await pipeline.stage.append(
       {

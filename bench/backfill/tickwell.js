@@ -20,7 +20,7 @@ const [listed] = await exchange.fetchMarkets(never);
 if (!listed) throw new Error("the exchange lists nothing");
 const [market] = await store.putMarkets("binance", [listed], { isSimulated: true });
 if (!market) throw new Error("the market was not stored");
-const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 20_000 });
+const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 40_000 });
 const keeper = new CandleKeeper({
   store,
   stage: pipeline.stage,

@@ -152,7 +152,7 @@ class Demo {
   async #collect(store: Store, exchange: SimulatedExchange): Promise<readonly QualityReport[]> {
     const { log, signal } = this.#context;
     const clock = this.#clock;
-    const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 20_000 });
+    const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 40_000 });
     const failures = new Map<string, number>();
     const errors = new ApiErrorLogger({ store, clock, log });
     const venues: Exchange[] = [];
