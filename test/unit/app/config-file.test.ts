@@ -76,7 +76,7 @@ describe("loadConfig", () => {
             tasksMs: 30 * 86_400_000,
           },
         },
-        stage: { kind: "memory", url: undefined, itemsMax: 20_000 },
+        stage: { kind: "memory", url: undefined, itemsMax: 40_000 },
         api: { host: "127.0.0.1", port: 7377, token: undefined },
         alerts: {
           webhookUrl: undefined,
