@@ -33,28 +33,36 @@ function run(...argv: readonly string[]): Promise<CommandResult> {
   return runCommand([...argv, "-c", join(folder, "configs")]);
 }
 
-/** Twenty minutes of BTC/USDT stored. */
-async function prepare(faults: FaultPlanInput["faults"]): Promise<void> {
+/** Twenty minutes of a market stored. */
+async function prepare(
+  faults: FaultPlanInput["faults"],
+  [name, symbol]: readonly [string, string] = ["binance", "BTC/USDT"],
+): Promise<void> {
   exchange = await startSimulatedExchange({ seed: 5, clock: systemClock, faults: { faults } });
   await mkdir(join(folder, "configs", "collector"), { recursive: true });
   await writeFile(join(folder, "configs", "tickwell.yml"), `storage: {url: '${database.url}'}\n`);
   await writeFile(
     join(folder, "configs", "collector", "a.yml"),
-    `exchange: {name: binance, rest_url: '${exchange.url}'}\nsymbols: [{symbol: BTC/USDT}]\n`,
+    `exchange: {name: ${name}, rest_url: '${exchange.url}'}\nsymbols: [{symbol: '${symbol}'}]\n`,
   );
   const { status } = await run(
-    ...["backfill", "binance:BTC/USDT", "1m", "--since", formatTime(fromMs), "--until", formatTime(toMs)],
+    ...["backfill", `${name}:${symbol}`, "1m", "--since", formatTime(fromMs), "--until", formatTime(toMs)],
   );
   expect(status).toBe(0);
 }
 
 describe("quality --deep", () => {
-  it("says that every minute agrees with the exchange's trades", async () => {
-    await prepare([]);
+  it.each([
+    ["binance", "BTC/USDT"],
+    ["binanceusdm", "BTC/USDT:USDT"],
+    ["okx", "BTC/USDT"],
+    ["okx", "BTC/USDT:USDT"],
+  ] as const)("says that every minute of %s %s agrees with the exchange's trades", async (name, symbol) => {
+    await prepare([], [name, symbol]);
     const { status, stdout } = await run("quality", "--deep", "--samples", "6", "--fail-under", "0");
     expect(status).toBe(0);
     expect(stdout).toContain("Checked against the exchange's trades");
-    expect(stdout).toMatch(/binance:BTC\/USDT +6 +6 +0 +0 +0 +0/);
+    expect(stdout).toMatch(new RegExp(`${name}:${symbol} +6 +6 +0 +0 +0 +0`));
   });
 
   it("brings in what the exchange has changed since", async () => {
