@@ -14,6 +14,8 @@ import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Store } from "../store/store.js";
 import type { Alerts } from "../upkeep/alerts/alerts.js";
 import { CandleKeeper, type PassOutcome, type Series } from "../upkeep/candle-keeper.js";
+import { LiveFollower, type LiveFollowerOptions } from "../upkeep/live-follower.js";
+import type { LiveMarket } from "../pipeline/feed/live/live-feed.js";
 import { CollectionCycle, type Pace, type SeriesFailure } from "../upkeep/collection-cycle.js";
 import { CycleScheduler, type Cycle } from "../upkeep/cycle-scheduler.js";
 import { countMissing } from "../upkeep/missing-candles.js";
@@ -39,9 +41,17 @@ export interface CollectorOptions {
   readonly retainedMs?: number | undefined;
   /** Marks the markets as simulated, for good. */
   readonly isSimulated?: boolean;
+  /** Told of streams that fail and of those that are opened. */
+  readonly streams?: LiveHooks | undefined;
   /** After each page, for progress. */
   readonly onPage?: (series: Series, batch: CandleBatch) => void;
 }
+
+/** What is told of a collector's streams. */
+export type LiveHooks = Pick<
+  LiveFollowerOptions,
+  "onFailure" | "onConnected" | "onGap" | "onRepaired" | "onFrame"
+>;
 
 /** What one collection cycle came to. */
 export interface CycleReport {
@@ -63,6 +73,8 @@ export interface CollectorHooks {
   readonly onChecked?: (report: QualityReport) => void;
 }
 
+/** Real time: a person who stops the program waits for it. */
+const HAND_ON_MS = 10_000;
 /** The first repairs begin when the first collection cycle has shown where the present is. */
 const FIRST_REPAIR_AFTER_MS = 5_000;
 
@@ -211,12 +223,53 @@ export class Collector {
         ),
       ],
     });
+    const live = await this.#prepareLive(bounded);
+    const ending = new AbortController();
+    // Ends with the cycles, and keeps what has come in until then.
+    const following = live?.run(
+      AbortSignal.any([bounded, ending.signal]),
+      deadlineAfter(bounded, ending.signal),
+    );
+    following?.catch(() => undefined);
     try {
-      await scheduler.run(bounded, isFatal);
+      const cycles = scheduler.run(bounded, isFatal);
+      await (following ? Promise.race([cycles, following.then(() => cycles)]) : cycles);
     } finally {
+      ending.abort(new Error("the cycles have ended"));
+      await following?.catch(() => undefined);
       await this.#collection.settled();
     }
     pipeline.failure.throwIfAborted();
+  }
+
+  /** Undefined where nothing is followed live: the config says so, or it names a REST host without its streams. */
+  async #prepareLive(signal: AbortSignal): Promise<LiveFollower | undefined> {
+    const { config, exchange, store, pipeline, clock, log, streams } = this.#options;
+    const { restUrl, wsUrl } = config.exchange;
+    if (restUrl !== undefined && wsUrl === undefined) return undefined;
+    const configured = await this.#markets.configured(signal);
+    const markets = configured
+      .filter(({ market }) => market.isActive)
+      .map(({ market, symbol }): LiveMarket => ({
+        market,
+        trades: symbol.channels.includes("trades"),
+        book: symbol.channels.includes("book") ? symbol.book : undefined,
+        timeframes: symbol.channels.includes("candles") ? symbol.timeframes : [],
+        validation: validationFor(config, market.symbol),
+      }));
+    if (markets.length === 0) return undefined;
+    return new LiveFollower({
+      exchange,
+      wsUrl,
+      markets,
+      store,
+      stage: pipeline.stage,
+      clock,
+      random: this.#options.random ?? systemRandom,
+      log,
+      sweepEveryMs: config.mode.intervals.backfillMs,
+      ...streams,
+    });
   }
 
   /** Each cycle makes sure that our own server is there, and still ours: a second owner must not go unnoticed. */
@@ -260,6 +313,19 @@ export class Collector {
     this.#sinceMs.set(formatSeries(series), sinceMs);
     return Math.max(sinceMs, retainedFromMs);
   }
+}
+
+/** Aborted some time after one of these: what was received has so long to be handed on. */
+function deadlineAfter(...signals: readonly AbortSignal[]): AbortSignal {
+  const deadline = new AbortController();
+  const start = (): void => {
+    setTimeout(() => deadline.abort(new Error("time is up")), HAND_ON_MS).unref();
+  };
+  for (const signal of signals) {
+    if (signal.aborted) start();
+    else signal.addEventListener("abort", start, { once: true });
+  }
+  return deadline.signal;
 }
 
 /** `on_failure: halt` has spoken: going on would be what the user has forbidden. */

@@ -10,10 +10,15 @@ export function resolveCollector(file: CollectorFile, name: string): CollectorCo
   return {
     name: file.name ?? name,
     exchange: { name: exchange.name, restUrl: exchange.rest_url, wsUrl: exchange.ws_url },
-    symbols: file.symbols.map(({ symbol, timeframes, channels, max_price_jump, max_volume_spike }) => ({
+    symbols: file.symbols.map(({ symbol, timeframes, channels, book, max_price_jump, max_volume_spike }) => ({
       symbol,
       timeframes,
       channels,
+      book: {
+        levels: book.levels,
+        snapshotEveryMs: durationMs(book.interval),
+        keepsDeltas: book.deltas,
+      },
       maxPriceJump: max_price_jump,
       maxVolumeSpike: max_volume_spike,
     })),

@@ -48,6 +48,24 @@ const symbol = z.strictObject({
     .min(1)
     .default(["candles"]) // trades and books take orders of magnitude more space: asked for, not assumed
     .describe("What to collect for this symbol."),
+  book: z
+    .strictObject({
+      levels: z
+        .int()
+        .min(1)
+        .max(400) // what OKX keeps; Binance's books are fetched with 1,000
+        .default(20) // what most models look at; forty levels of a second take 5 GB a year, compressed a tenth of it
+        .describe("Levels a side of the stored snapshots."),
+      interval: duration("100ms", "1h")
+        .default("1s") // the stream changes ten times as often; a second is what others resample to
+        .describe("Between two stored snapshots."),
+      deltas: z
+        .boolean()
+        .default(false) // two gigabytes a day of a busy market
+        .describe("Store every change of the book as well."),
+    })
+    .prefault({})
+    .describe("How its order book is stored, with the channel book."),
   max_price_jump: z
     .number()
     .gt(1)

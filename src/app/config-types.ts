@@ -17,11 +17,23 @@ export interface ExchangeConfig {
   readonly wsUrl: string | undefined;
 }
 
+/** How an order book is stored. */
+export interface BookConfig {
+  /** Levels a side of a snapshot. */
+  readonly levels: number;
+  /** Between two snapshots. */
+  readonly snapshotEveryMs: number;
+  /** Every change as well. */
+  readonly keepsDeltas: boolean;
+}
+
 export interface SymbolConfig {
   /** ccxt's unified symbol: `BTC/USDT`, `BTC/USDT:USDT`. */
   readonly symbol: string;
   readonly timeframes: readonly Timeframe[];
   readonly channels: readonly Channel[];
+  /** With the channel `book`. */
+  readonly book: BookConfig;
   /** Instead of those of {@link ValidationConfig}, where given. */
   readonly maxPriceJump: number | undefined;
   readonly maxVolumeSpike: number | undefined;

@@ -4,10 +4,10 @@ import { describeError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import { formatMarketName } from "../core/model/market.js";
 import type { Exchange } from "../exchanges/exchange.js";
-import type { Store } from "../store/store.js";
+import type { Store, StoredMarket } from "../store/store.js";
 import type { Alerts } from "../upkeep/alerts/alerts.js";
 import type { Series } from "../upkeep/candle-keeper.js";
-import type { CollectorConfig } from "./config-types.js";
+import type { CollectorConfig, SymbolConfig } from "./config-types.js";
 import { listConfiguredMarkets, troubleOf, type ConfiguredMarket } from "./configured-markets.js";
 
 export interface MarketListOptions {
@@ -55,6 +55,17 @@ export class MarketList {
     }
     this.#listedMs = clock.nowMs();
     return this.#series;
+  }
+
+  /** The markets to collect, whatever of them, as {@link series} lists them; with what the config says of each. */
+  async configured(
+    signal: AbortSignal,
+  ): Promise<readonly { readonly market: StoredMarket; readonly symbol: SymbolConfig }[]> {
+    await this.series(signal);
+    return (this.#markets ?? []).flatMap(({ market, hasVanished }, i) => {
+      const symbol = this.#options.config.symbols[i];
+      return hasVanished || symbol === undefined ? [] : [{ market, symbol }];
+    });
   }
 
   /**

@@ -12,7 +12,7 @@ import { createNotifiers } from "../upkeep/alerts/notifiers.js";
 import { ApiErrorLogger } from "../upkeep/errors/api-error-logger.js";
 import type { ConsecutiveFailureTracker } from "../upkeep/errors/consecutive-failure-tracker.js";
 import { CycleScheduler } from "../upkeep/cycle-scheduler.js";
-import { Collector } from "./collector.js";
+import { Collector, type LiveHooks } from "./collector.js";
 import type { CollectorConfig, InstanceConfig, RetentionConfig } from "./config-types.js";
 import { exchangeFor, logFailure } from "./exchange-for.js";
 import { formatCount } from "./table.js";
@@ -95,6 +95,7 @@ export class Runtime {
       log: this.#log,
       alerts: this.alerts,
       retainedMs: this.#retention.candlesMs,
+      streams: this.#streamHooks(config.exchange.name),
     });
   }
 
@@ -142,6 +143,31 @@ export class Runtime {
     });
     this.#exchanges.set(host, exchange);
     return exchange;
+  }
+
+  /** A stream is an endpoint like any other: its failures are rows, and several in a row an alert. */
+  #streamHooks(exchange: string): LiveHooks {
+    const about = (path: string) => ({
+      exchange,
+      endpoint: path.split("?")[0] ?? path,
+      nativeSymbol: undefined,
+      atMs: systemClock.nowMs(),
+    });
+    return {
+      onFailure: ({ path, error }) => {
+        const failure: RequestFailure = {
+          ...about(path),
+          params: {},
+          fault: error.fault,
+          message: error.message,
+          attempt: 1,
+          willRetryInMs: undefined,
+        };
+        this.#errors.log(failure);
+        this.#failures.failed(failure);
+      },
+      onConnected: ({ path }) => this.#failures.succeeded(about(path)),
+    };
   }
 
   #noteFailure(failure: RequestFailure): void {

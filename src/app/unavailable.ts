@@ -9,10 +9,15 @@ export function unavailableSettings({ instance, collectors }: TickwellConfig): r
   };
   if (instance.stage.kind !== "memory") refuse("stage.kind", instance.stage.kind, "set it to memory");
   if (instance.capture.enabled) refuse("capture.enabled", "true", "set it to false");
-  for (const { name, symbols } of collectors) {
+  for (const { name, exchange, symbols } of collectors) {
+    // Streams of the public host beside the REST of another one would be two exchanges in one market.
+    if (exchange.restUrl === undefined || exchange.wsUrl !== undefined) continue;
     for (const { symbol, channels } of symbols) {
-      const missing = channels.filter((channel) => channel !== "candles").join(", ");
-      if (missing !== "") refuse(`${name}: ${symbol}: channels`, missing, "leave candles");
+      const live = channels.filter((channel) => channel !== "candles").join(", ");
+      if (live !== "")
+        sentences.push(
+          `${name}: ${symbol}: channels: ${live} need streams, and exchange.rest_url names another host without its streams; set exchange.ws_url`,
+        );
     }
   }
   return sentences;

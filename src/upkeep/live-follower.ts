@@ -3,7 +3,7 @@
 // began, or could not be fetched at first.
 import pLimit from "p-limit";
 import type { Clock } from "../core/clock.js";
-import { describeError } from "../core/fault.js";
+import { describeError, type TickwellError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { MissingTrades } from "../core/model/record-batch.js";
 import { formatMarketName } from "../core/model/market.js";
@@ -28,17 +28,21 @@ export interface LiveFollowerOptions {
   readonly log: Log;
   /** Between two looks through all trades, ms. */
   readonly sweepEveryMs: number;
+  /** Told of each attempt to connect that failed, of each connection that broke, and of each that was opened. */
+  readonly onFailure?: ((failure: { path: string; error: TickwellError }) => void) | undefined;
+  readonly onConnected?: ((connection: { path: string }) => void) | undefined;
   /** Each text frame as it came, for captures. */
-  readonly onFrame?: (frame: RawFrame) => void;
+  readonly onFrame?: ((frame: RawFrame) => void) | undefined;
   /** A gap was found, or repaired, for those who watch. */
-  readonly onGap?: (market: StoredMarket, gap: MissingTrades) => void;
-  readonly onRepaired?: (market: StoredMarket, trades: number) => void;
+  readonly onGap?: ((market: StoredMarket, gap: MissingTrades) => void) | undefined;
+  readonly onRepaired?: ((market: StoredMarket, trades: number) => void) | undefined;
 }
 
 /** Gaps repaired at once; the rate limit is the bound. */
 const REPAIRS_AT_ONCE = 2;
 /** The first look comes when the streams have shown where the present is. */
 const FIRST_SWEEP_AFTER_MS = 5_000;
+const TELL_EVERY_MS = 60_000;
 /** A stream that is about to tell of a trade must not be taken for one that has left it out. */
 const SWEEP_MARGIN_MS = 5_000;
 
@@ -50,6 +54,7 @@ export class LiveFollower {
   readonly #underRepair = new Set<string>();
   readonly #exchangeClock: ExchangeClock;
   #repairing = new AbortController();
+  #repaired = 0;
 
   constructor(options: LiveFollowerOptions) {
     const { exchange, stage, clock, log } = options;
@@ -76,12 +81,12 @@ export class LiveFollower {
   async run(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
     this.#repairing = new AbortController();
     const either = AbortSignal.any([signal, this.#repairing.signal]);
-    const sweeping = this.#sweeping(either);
+    const beside = Promise.all([this.#sweeping(either), this.#telling(either)]);
     try {
       await this.feed.run(signal, deadline);
     } finally {
       this.#repairing.abort(new Error("following has ended"));
-      await sweeping;
+      await beside;
       await this.#limit(() => undefined);
     }
   }
@@ -113,6 +118,34 @@ export class LiveFollower {
     }
   }
 
+  /** One line a minute: what came in, and what had to be mended. */
+  async #telling(signal: AbortSignal): Promise<void> {
+    const { clock, log, exchange } = this.#options;
+    let before = { ...this.feed.counts, repaired: 0 };
+    while (true) {
+      try {
+        await clock.sleep(TELL_EVERY_MS, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      const now = { ...this.feed.counts, repaired: this.#repaired };
+      const then = before;
+      const of = (key: keyof typeof now): number => now[key] - then[key];
+      before = now;
+      const mended = [
+        of("missingTrades") > 0 ? `${of("missingTrades")} trades missing` : "",
+        of("repaired") > 0 ? `${of("repaired")} trades fetched by REST` : "",
+        of("duplicates") > 0 ? `${of("duplicates")} repeated` : "",
+        of("resyncs") > 0 ? `${of("resyncs")} books fetched anew` : "",
+      ].filter((part) => part !== "");
+      const rest = mended.length > 0 ? `; ${mended.join(", ")}` : "";
+      log.info(
+        `${exchange.id} live: ${of("trades")} trades, ${of("candles")} closed candles, ${of("books")} order books in a minute${rest}`,
+      );
+    }
+  }
+
   #repairSoon(market: StoredMarket, gap: TradeGap): void {
     const { signal } = this.#repairing;
     this.#repairOnce(market, gap, signal).catch((error: unknown) => {
@@ -130,6 +163,7 @@ export class LiveFollower {
     this.#underRepair.add(key);
     try {
       const repaired = await this.#limit(() => this.#repair.tryRepair(market, gap, signal));
+      this.#repaired += repaired?.trades ?? 0;
       if (repaired && repaired.trades > 0) this.#options.onRepaired?.(market, repaired.trades);
       return repaired?.trades ?? 0;
     } finally {

@@ -92,7 +92,14 @@ describe("loadConfig", () => {
         {
           name: "btc",
           exchange: { name: "binance", restUrl: undefined, wsUrl: undefined },
-          symbols: [{ symbol: "BTC/USDT", timeframes: ["1m"], channels: ["candles"] }],
+          symbols: [
+            {
+              symbol: "BTC/USDT",
+              timeframes: ["1m"],
+              channels: ["candles"],
+              book: { levels: 20, snapshotEveryMs: 1_000, keepsDeltas: false },
+            },
+          ],
           mode: {
             history: { since: undefined },
             live: true,

@@ -23,6 +23,8 @@ export interface LiveConnectionsOptions {
   readonly log: Log;
   /** Told of each attempt to connect that failed, and of each connection that broke. */
   readonly onFailure?: ((failure: { path: string; error: TickwellError }) => void) | undefined;
+  /** Told of each connection that was opened. */
+  readonly onConnected?: ((connection: { path: string }) => void) | undefined;
   readonly onFrame?: ((frame: RawFrame) => void) | undefined;
 }
 
@@ -166,6 +168,7 @@ export class LiveConnections {
         await this.#connects.acquire(signal);
         const link = await LiveLink.open({ ...this.#options, id: this.#nextId++, plan: slot.plan }, signal);
         this.#links.add(link);
+        this.#options.onConnected?.({ path: slot.plan.path });
         this.#endMaintenance();
         return link;
       } catch (error) {

@@ -5,7 +5,7 @@
 //                                  │ a gap                    │ needs a page
 //                                  └─> onGap (repair by REST)  └─> book pages (REST)
 import type { Clock } from "../../../core/clock.js";
-import { describeError } from "../../../core/fault.js";
+import { describeError, type TickwellError } from "../../../core/fault.js";
 import type { Log } from "../../../core/log.js";
 import { formatMarketName } from "../../../core/model/market.js";
 import type { MissingTrades, RecordBatch } from "../../../core/model/record-batch.js";
@@ -48,13 +48,22 @@ export interface LiveFeedOptions {
   readonly log: Log;
   /** Trades are missing: told once the gap has been handed to the stage. Must not throw. */
   readonly onGap?: (market: StoredMarket, gap: MissingTrades) => void;
+  /** Told of each attempt to connect that failed, of each connection that broke, and of each that was opened. */
+  readonly onFailure?: ((failure: { path: string; error: TickwellError }) => void) | undefined;
+  readonly onConnected?: ((connection: { path: string }) => void) | undefined;
   /** Each text frame as it came, for captures. */
-  readonly onFrame?: (frame: {
-    text: string;
-    receivedMs: number;
-    connectionId: number;
-    path: string;
-  }) => void;
+  readonly onFrame?: ((frame: RawFrame) => void) | undefined;
+}
+
+/** What was handed on since the beginning. */
+export interface LiveFeedCounts {
+  readonly trades: number;
+  readonly candles: number;
+  readonly books: number;
+  /** Trades found missing. */
+  readonly missingTrades: number;
+  readonly duplicates: number;
+  readonly resyncs: number;
 }
 
 /** How often what has come in is handed on: short beside a person's patience, long beside a commit. */
@@ -72,6 +81,7 @@ export class LiveFeed {
   readonly #pages: BookPages;
   readonly #questions: QuietQuestions;
   #connections: LiveConnections | undefined;
+  readonly #counts = { trades: 0, candles: 0, books: 0, missingTrades: 0, duplicates: 0, resyncs: 0 };
   #unreadable = { count: 0, sinceMs: -Infinity, last: "" };
 
   constructor(options: LiveFeedOptions) {
@@ -84,6 +94,10 @@ export class LiveFeed {
   /** The connections as they are now, for `status`. */
   connections(): readonly ConnectionState[] {
     return this.#connections?.state() ?? [];
+  }
+
+  get counts(): LiveFeedCounts {
+    return this.#counts;
   }
 
   /** What is known of each market now. */
@@ -163,7 +177,7 @@ export class LiveFeed {
   }
 
   #connect(): LiveConnections {
-    const { exchange, wsUrl, clock, random, log, onFrame } = this.#options;
+    const { exchange, wsUrl, clock, random, log, onFrame, onFailure, onConnected } = this.#options;
     return new LiveConnections({
       dialect: exchange.live.dialect,
       wsUrl: wsUrl ?? exchange.live.dialect.wsUrl,
@@ -178,7 +192,9 @@ export class LiveFeed {
       clock,
       random,
       log,
-      ...(onFrame ? { onFrame } : {}),
+      onFrame,
+      onFailure,
+      onConnected,
     });
   }
 
@@ -236,11 +252,25 @@ export class LiveFeed {
           );
       }
       const kept = shedUnderPressure(batch, stage.load);
-      if (kept) await stage.append(kept, signal);
+      await stage.append(kept, signal);
+      this.#count(kept);
       if (batch.kind !== "trades") continue;
       const market = marketOf.get(batch.marketId);
       if (market) for (const gap of batch.missing) onGap?.(market, gap);
     }
+  }
+
+  #count(batch: RecordBatch): void {
+    const counts = this.#counts;
+    if (batch.kind === "candles") {
+      counts.candles += batch.candles.length;
+      return;
+    }
+    counts.duplicates += batch.tally.duplicates;
+    counts.resyncs += batch.tally.resyncs;
+    counts.missingTrades += batch.tally.missingIds;
+    if (batch.kind === "trades") counts.trades += batch.trades.length;
+    else counts.books += batch.snapshots.length;
   }
 
   /** One book after the other, so that the whole list takes {@link COMPARE_EVERY_MS}. */

@@ -175,7 +175,10 @@ export class MarketStreams {
     return batches;
   }
 
-  #keepBook(settings: BookSettings & { followedToMs: number | undefined }, contractSize: Decimal | undefined): BookKeeper {
+  #keepBook(
+    settings: BookSettings & { followedToMs: number | undefined },
+    contractSize: Decimal | undefined,
+  ): BookKeeper {
     const { market, rules, pages, resubscribe, nowMs, exchangeNowMs } = this.#options;
     const seeker: PageSeeker = {
       name: formatMarketName(market),
