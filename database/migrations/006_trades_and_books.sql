@@ -77,3 +77,7 @@ ALTER TABLE gap_log ADD CONSTRAINT gap_log_reason_check CHECK (reason IN (
   'disconnected', 'sequence_break', 'checksum', 'crossed', 'stale', 'malformed', 'mismatch', 'shallow', 'shed'
 ));
 COMMENT ON COLUMN ohlcv.source IS 'Where the candle came from: rest or ws (the exchange), or import (a file).';
+
+ALTER TABLE data_quality_summary ADD COLUMN metrics jsonb;
+COMMENT ON COLUMN data_quality_summary.metrics IS
+  'Of trades and order books: what the streams were like, and the lag from the exchange''s clock to the store. NULL for candles.';

@@ -6,6 +6,13 @@ import { formatTime } from "../core/time.js";
 import type { Database } from "./database.js";
 import { databaseError } from "./database-error.js";
 import { auditLiveSeries, type LiveAuditFinding } from "./live-audit.js";
+import {
+  measureLiveQuality,
+  storeLiveSummaries,
+  type LiveMeasurement,
+  type LiveQualityRequest,
+  type LiveSummary,
+} from "./live-quality.js";
 import type { LiveDataType } from "./live-series.js";
 import { TALLY_COLUMNS } from "./live-tallies.js";
 
@@ -71,6 +78,10 @@ export interface LiveRecords {
   /** Times without a valid book that overlap the range, in order. */
   outages(marketId: number, range: TimeRange): Promise<StoredOutage[]>;
   totals(marketId: number, dataType: LiveDataType, range: TimeRange): Promise<LiveTotals>;
+  /** What a quality check finds of every series. */
+  measure(request: LiveQualityRequest): Promise<LiveMeasurement[]>;
+  /** Stores the summaries of checks. */
+  putSummaries(summaries: readonly LiveSummary[]): Promise<void>;
   /** Compares ledger and rows in full; empty when they agree. */
   audit(): Promise<LiveAuditFinding[]>;
 }
@@ -222,6 +233,14 @@ export class PostgresLiveRecords implements LiveRecords {
       if (!row) throw new Error("a sum has no row");
       return { ...row, lagCounts: lags.rows.map(({ count }) => count) };
     });
+  }
+
+  measure(request: LiveQualityRequest): Promise<LiveMeasurement[]> {
+    return measureLiveQuality(this.#database, request);
+  }
+
+  putSummaries(summaries: readonly LiveSummary[]): Promise<void> {
+    return storeLiveSummaries(this.#database, summaries);
   }
 
   audit(): Promise<LiveAuditFinding[]> {

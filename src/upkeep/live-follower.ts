@@ -134,8 +134,8 @@ export class LiveFollower {
       const of = (key: keyof typeof now): number => now[key] - then[key];
       before = now;
       const mended = [
-        of("missingTrades") > 0 ? `${of("missingTrades")} trades missing` : "",
-        of("repaired") > 0 ? `${of("repaired")} trades fetched by REST` : "",
+        of("missingTrades") > 0 ? `${of("missingTrades")} missing` : "",
+        of("repaired") > 0 ? `${of("repaired")} fetched by REST` : "",
         of("duplicates") > 0 ? `${of("duplicates")} repeated` : "",
         of("resyncs") > 0 ? `${of("resyncs")} books fetched anew` : "",
       ].filter((part) => part !== "");

@@ -13,6 +13,13 @@ import { resolveCollector } from "../config-resolve.js";
 import type { QualityConfig, TickwellConfig } from "../config-types.js";
 import { checkDeeply } from "../deep-quality.js";
 import { formatDeepResults, type DeepResult } from "../quality-report/deep-text.js";
+import {
+  formatLiveQuality,
+  liveQualityJson,
+  liveQualityMarkdown,
+} from "../quality-report/live-quality-table.js";
+import type { LiveSummary } from "../../store/live-quality.js";
+import { LiveQualityChecker } from "../../upkeep/quality/live-quality-checker.js";
 import { formatQualityMarkdown } from "../quality-report/quality-markdown.js";
 import { formatQualityTable } from "../quality-report/quality-table.js";
 import { loadSettings, withStore } from "../settings.js";
@@ -66,13 +73,32 @@ export function addQualityCommand(program: Command, context: CommandContext): vo
           samples === undefined
             ? undefined
             : await checkDeeply({ store, settings, marketId, lookbackMs, samples }, context);
-        print(checked, { deep, options, context });
+        const live = await checkLive(store, settings, { marketId, lookbackMs });
+        print(checked, { live, deep, options, context });
         const hasLoss = deep?.some(({ report }) => report.counts.our_loss > 0) ?? false;
         if (hasLoss && failUnder !== undefined) context.setExitStatus(EXIT.shortfall);
         const isBelow = ({ score = 100 }: QualitySummary): boolean => score < (failUnder ?? 0);
-        if (checked.some(isBelow)) context.setExitStatus(EXIT.shortfall);
+        const isLiveBelow = ({ score = 100 }: LiveSummary): boolean => score < (failUnder ?? 0);
+        if (checked.some(isBelow) || live.some(isLiveBelow)) context.setExitStatus(EXIT.shortfall);
       });
     });
+}
+
+/** Trades and order books, by the default of the config's first collector of each exchange. */
+async function checkLive(
+  store: Store,
+  settings: TickwellConfig,
+  wanted: { marketId: number | undefined; lookbackMs: number | undefined },
+): Promise<LiveSummary[]> {
+  const checked: LiveSummary[] = [];
+  for (const market of await store.listMarkets()) {
+    if (wanted.marketId !== undefined && wanted.marketId !== market.id) continue;
+    const { minScore, lookbackMs } = qualityOf(settings, market);
+    const checker = new LiveQualityChecker({ store, clock: systemClock, minScore });
+    const marketIds = [market.id];
+    checked.push(...(await checker.check({ lookbackMs: wanted.lookbackMs ?? lookbackMs, marketIds })));
+  }
+  return checked;
 }
 
 /** Each market by what its collector's config says; all of one config in one check. */
@@ -119,17 +145,24 @@ const DEFAULTS = resolveCollector(
 
 function print(
   checked: readonly QualitySummary[],
-  parts: { deep: readonly DeepResult[] | undefined; options: QualityOptions; context: CommandContext },
+  parts: {
+    live: readonly LiveSummary[];
+    deep: readonly DeepResult[] | undefined;
+    options: QualityOptions;
+    context: CommandContext;
+  },
 ): void {
-  const { deep, options, context } = parts;
-  const report = qualityReport(checked);
+  const { live, deep, options, context } = parts;
+  const report = { ...qualityReport(checked), ...(live.length > 0 ? { live: liveQualityJson(live) } : {}) };
   if (options.json) {
     context.stdout(`${JSON.stringify(deep === undefined ? report : { ...report, deep }, undefined, 2)}\n`);
     return;
   }
-  if (checked.length === 0) context.stdout(NOTHING_YET);
+  if (checked.length + live.length === 0) context.stdout(NOTHING_YET);
   else if (options.markdown) context.stdout(formatQualityMarkdown(report));
-  else context.stdout(formatQualityTable(report));
+  else if (checked.length > 0) context.stdout(formatQualityTable(report));
+  if (live.length > 0)
+    context.stdout(`\n${options.markdown ? liveQualityMarkdown(live) : formatLiveQuality(live)}`);
   if (deep !== undefined) context.stdout(`\n${formatDeepResults(deep)}`);
 }
 

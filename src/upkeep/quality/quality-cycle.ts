@@ -7,6 +7,7 @@ import type { Store } from "../../store/store.js";
 import type { Alerts } from "../alerts/alerts.js";
 import type { Series } from "../candle-keeper.js";
 import { DataQualityChecker } from "./data-quality-checker.js";
+import { LiveQualityChecker } from "./live-quality-checker.js";
 import type { QualityReport } from "./quality-report.js";
 
 export interface QualityCycleOptions {
@@ -23,10 +24,12 @@ export interface QualityCycleOptions {
 export class QualityCycle {
   readonly #options: QualityCycleOptions;
   readonly #checker: DataQualityChecker;
+  readonly #live: LiveQualityChecker;
 
   constructor(options: QualityCycleOptions) {
     this.#options = options;
     this.#checker = new DataQualityChecker(options);
+    this.#live = new LiveQualityChecker(options);
   }
 
   /** @throws TickwellError `database` */
@@ -40,7 +43,35 @@ export class QualityCycle {
       // That a market is suspended is told by the collector's list.
       if (market?.isActive) this.#alert(summary, market.exchange);
     }
+    await this.#checkLive(marketIds, markets);
     return this.#checker.generateQualityReport(summaries);
+  }
+
+  /** Trades and books of the same markets. A stream that is down is being connected again; a person hears of a low score. */
+  async #checkLive(
+    marketIds: readonly number[],
+    markets: ReadonlyMap<number, Series["market"]>,
+  ): Promise<void> {
+    const { lookbackMs, minScore, alerts } = this.#options;
+    for (const summary of await this.#live.check({ lookbackMs, marketIds })) {
+      const market = markets.get(summary.marketId);
+      if (!market?.isActive) continue;
+      const name = `${summary.market} ${summary.dataType}`;
+      const key = `quality:${name}`;
+      const score = summary.score?.toFixed(1) ?? "none";
+      if ((summary.score ?? 100) >= minScore) {
+        alerts?.resolve(key, `${name}: the score is ${score} again`);
+        continue;
+      }
+      const why = [...summary.errors, ...summary.warnings].map(({ message }) => message).join("; ");
+      alerts?.raise({
+        key,
+        severity: "warning",
+        exchange: market.exchange,
+        title: `${name}: quality ${score}, at least ${minScore} is wanted`,
+        text: `${why}. See \`tickwell quality --market ${summary.market}\`.`,
+      });
+    }
   }
 
   #alert(summary: QualitySummary, exchange: string): void {

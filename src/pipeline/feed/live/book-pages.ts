@@ -35,9 +35,9 @@ interface Waiting {
 const CONCURRENT = 4;
 /** Between two pages of one book: doubled with each in a row, from the second on. */
 const AGAIN_FIRST_MS = 1_000;
-const AGAIN_MAX_MS = 60_000;
+const AGAIN_MAX_MS = 10_000;
 /** A book that has held so long has recovered. */
-const CALM_MS = 120_000;
+const CALM_MS = 30_000;
 
 export class BookPages {
   readonly #options: BookPagesOptions;
