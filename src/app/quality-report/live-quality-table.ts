@@ -36,8 +36,11 @@ export function formatLiveQuality(summaries: readonly LiveSummary[]): string {
 export function liveQualityMarkdown(summaries: readonly LiveSummary[]): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return (
-    [row(COLUMNS.map(({ title }) => title)), row(COLUMNS.map(() => "---")), ...summaries.map((each) => row(cellsOf(each)))].join("\n") +
-    "\n"
+    [
+      row(COLUMNS.map(({ title }) => title)),
+      row(COLUMNS.map(() => "---")),
+      ...summaries.map((each) => row(cellsOf(each))),
+    ].join("\n") + "\n"
   );
 }
 

@@ -42,7 +42,7 @@ describe("commit", () => {
     const result = await store.commit([
       batchOf(marketId, [...candlesBetween(0, 10), ...candlesBetween(15, 20)]),
     ]);
-    expect(result).toEqual({ inserted: 15, revised: 0, refused: 0 });
+    expect(result).toEqual({ inserted: 15, revised: 0, refused: 0, live: 0 });
     expect(await coverageOf(marketId)).toEqual([
       { from: 0, to: 10, evidence: "rest_page", records: "10" },
       { from: 15, to: 20, evidence: "rest_page", records: "5" },
@@ -65,7 +65,7 @@ describe("commit", () => {
     const marketId = await newMarket();
     const batch = batchOf(marketId, candlesBetween(0, 10));
     await store.commit([batch]);
-    expect(await store.commit([batch, batch])).toEqual({ inserted: 0, revised: 0, refused: 0 });
+    expect(await store.commit([batch, batch])).toEqual({ inserted: 0, revised: 0, refused: 0, live: 0 });
     const rows = await database.sql("SELECT DISTINCT revision FROM ohlcv WHERE market_id = $1", [marketId]);
     expect(rows).toEqual([{ revision: 0 }]);
     expect(await store.audit({ marketId })).toEqual([]);
@@ -77,7 +77,7 @@ describe("commit", () => {
     const result = await store.commit([
       batchOf(marketId, [candleAt(1, { close: decimal("99.5"), tradeCount: 8 }), candleAt(2)]),
     ]);
-    expect(result).toEqual({ inserted: 0, revised: 1, refused: 0 });
+    expect(result).toEqual({ inserted: 0, revised: 1, refused: 0, live: 0 });
     const now = await database.sql(
       "SELECT close, trade_count, revision FROM ohlcv WHERE market_id = $1 ORDER BY open_time",
       [marketId],
@@ -105,6 +105,7 @@ describe("commit", () => {
       inserted: 0,
       revised: 1,
       refused: 0,
+      live: 0,
     });
     expect(
       await store.commit([
@@ -114,6 +115,7 @@ describe("commit", () => {
       inserted: 0,
       revised: 0,
       refused: 1,
+      live: 0,
     });
     const rows = await database.sql(
       "SELECT open, close, quote_volume, source, revision FROM ohlcv WHERE market_id = $1 ORDER BY open_time",
@@ -135,7 +137,7 @@ describe("commit", () => {
       [marketId],
     );
     const result = await store.commit([batchOf(marketId, candlesBetween(0, 5))]);
-    expect(result).toEqual({ inserted: 4, revised: 1, refused: 0 });
+    expect(result).toEqual({ inserted: 4, revised: 1, refused: 0, live: 0 });
     expect(await store.audit({ marketId })).toEqual([]);
   });
 

@@ -64,8 +64,15 @@ describe.skipIf(!hasTimescale)("with TimescaleDB (needs TEST_TIMESCALE_URL)", ()
     expect(capabilities.timescale).toMatchObject({
       edition: "timescale",
       isTooOld: false,
-      hypertables: expect.arrayContaining(["api_error_logs", "data_quality_summary", "ohlcv"]) as string[],
-      columnstores: ["ohlcv"],
+      hypertables: expect.arrayContaining([
+        "api_error_logs",
+        "data_quality_summary",
+        "ohlcv",
+        "orderbook_deltas",
+        "orderbook_snapshots",
+        "trades",
+      ]) as string[],
+      columnstores: ["ohlcv", "orderbook_deltas", "orderbook_snapshots", "trades"],
       continuousAggregates: ["ohlcv_15m", "ohlcv_1d", "ohlcv_1h", "ohlcv_4h", "ohlcv_5m"],
     });
   });

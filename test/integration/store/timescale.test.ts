@@ -105,14 +105,16 @@ describe.skipIf(!process.env.TEST_TIMESCALE_URL)("with TimescaleDB (needs TEST_T
       inserted: 0,
       revised: 0,
       refused: 0,
+      live: 0,
     });
     expect(
       await store.commit([batchOf(market.id, [candleAt(3), candleAt(500, { high: decimal("999") })])]),
-    ).toEqual({ inserted: 0, revised: 1, refused: 0 });
+    ).toEqual({ inserted: 0, revised: 1, refused: 0, live: 0 });
     expect(await store.commit([batchOf(market.id, candlesBetween(990, 1_110))])).toEqual({
       inserted: 100,
       revised: 0,
       refused: 0,
+      live: 0,
     });
     expect(
       await database.sql("SELECT revision, high FROM ohlcv WHERE open_time = $1", [new Date(minuteMs(500))]),
@@ -132,13 +134,14 @@ describe.skipIf(!process.env.TEST_TIMESCALE_URL)("with TimescaleDB (needs TEST_T
       await store.commit([
         batchOf(market.id, [candleAt(7, { high: decimal("999") })], { source: "import", evidence: "import" }),
       ]),
-    ).toEqual({ inserted: 0, revised: 0, refused: 1 });
+    ).toEqual({ inserted: 0, revised: 0, refused: 1, live: 0 });
     // The direct COPY meets a row in a compressed chunk: its savepoint is rolled back, and the row compared.
     await database.sql("DELETE FROM coverage");
     expect(await store.commit([batchOf(market.id, candlesBetween(0, 100))])).toEqual({
       inserted: 0,
       revised: 0,
       refused: 0,
+      live: 0,
     });
     expect(await store.audit({})).toEqual([]);
   });
@@ -154,6 +157,7 @@ describe.skipIf(!process.env.TEST_TIMESCALE_URL)("with TimescaleDB (needs TEST_T
       inserted: 0,
       revised: 240,
       refused: 0,
+      live: 0,
     });
     expect(await store.audit({})).toEqual([]);
   });
