@@ -5,7 +5,9 @@ import { formatDuration } from "../../core/duration.js";
 import { describeError, TickwellError } from "../../core/fault.js";
 import type { Log } from "../../core/log.js";
 import type { CommitResult, Store } from "../../store/store.js";
+import type { RecordBatch } from "../../core/model/record-batch.js";
 import type { Stage, StagedBatch } from "../stage/stage.js";
+import { commitPiecewise, isRefusedForItsData } from "./refused-batches.js";
 
 export interface WriterOptions {
   readonly stage: Stage;
@@ -43,15 +45,33 @@ export class Writer {
     while (true) {
       const staged = await stage.read({ rowsMax: batchRowsMax, ageMs: batchAgeMs }, signal);
       if (staged.length === 0) return;
-      const result = await this.#commit(staged, signal);
+      const result = await this.#store(
+        staged.map(({ batch }) => batch),
+        signal,
+      );
       await stage.ack(staged);
       this.#options.onCommit?.(result, staged);
     }
   }
 
-  async #commit(staged: readonly StagedBatch[], signal: AbortSignal): Promise<CommitResult> {
+  /** Stores batches; what the database refuses for its values is set apart, the rest goes on. */
+  async #store(batches: readonly RecordBatch[], signal: AbortSignal): Promise<CommitResult> {
+    const { clock, log } = this.#options;
+    try {
+      return await this.#commit(batches, signal);
+    } catch (error) {
+      if (!isRefusedForItsData(error)) throw error;
+      const commit = (part: readonly RecordBatch[]): Promise<CommitResult> => this.#commit(part, signal);
+      const { result, refused } = await commitPiecewise(batches, commit, clock.nowMs());
+      log.error(
+        `${describeError(error)}; ${refused} record${refused === 1 ? " is" : "s are"} in quarantine, everything else is stored`,
+      );
+      return result;
+    }
+  }
+
+  async #commit(batches: readonly RecordBatch[], signal: AbortSignal): Promise<CommitResult> {
     const { store, clock, log } = this.#options;
-    const batches = staged.map(({ batch }) => batch);
     let awaySinceMs: number | undefined;
     let remindedMs = -Infinity;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {

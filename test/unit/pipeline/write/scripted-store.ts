@@ -7,6 +7,8 @@ import type { RecordBatch } from "../../../../src/core/model/record-batch.js";
 export const away = (): TickwellError =>
   new TickwellError({ kind: "database", code: "08006", isTransient: true }, "the database is away");
 export const broken = (): TickwellError =>
+  new TickwellError({ kind: "database", code: "42P01", isTransient: false }, "the table is not there");
+export const refusedForItsData = (): TickwellError =>
   new TickwellError({ kind: "database", code: "23514", isTransient: false }, "a constraint is broken");
 
 export class ScriptedStore {

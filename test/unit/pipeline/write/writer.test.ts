@@ -4,7 +4,7 @@ import { MemoryStage } from "../../../../src/pipeline/stage/memory-stage.js";
 import { Writer, type WriterOptions } from "../../../../src/pipeline/write/writer.js";
 import { batchOf, candlesBetween, minuteMs } from "../../../support/candles.js";
 import { EagerClock, ManualClock, settle } from "../../core/net/manual-clock.js";
-import { away, broken, listeningLog, ScriptedStore } from "./scripted-store.js";
+import { away, broken, refusedForItsData, listeningLog, ScriptedStore } from "./scripted-store.js";
 
 const WARN = 40;
 const never = new AbortController().signal;
@@ -198,6 +198,16 @@ describe("an error that waiting cannot mend", () => {
     await expect(stage.settled(1, AbortSignal.abort(new Error("not settled")))).rejects.toThrow(
       "not settled",
     );
+  });
+
+  it("ends the writer when the database refuses even what holds no row", async () => {
+    const { stage, store, writer } = sceneOf();
+    const error = refusedForItsData();
+    store.onCommit = () => {
+      throw error;
+    };
+    await stage.append(batch(0, 10), never);
+    await expect(writer.run(never)).rejects.toBe(error);
   });
 
   it("ends the writer also when it follows an outage", async () => {
