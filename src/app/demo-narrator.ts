@@ -57,7 +57,7 @@ export class DemoNarrator {
     const { rows } = await this.#store.query(
       `SELECT g.id, e.name || ':' || m.symbol AS market, extract(epoch FROM g.start_time)::float8 * 1000, extract(epoch FROM g.end_time)::float8 * 1000,
               g.reason, g.detail, g.closed_at IS NOT NULL, g.repaired_records, g.void_records
-       FROM gap_log g JOIN markets m ON m.id = g.market_id JOIN exchanges e ON e.id = m.exchange_id ORDER BY g.start_time, market`,
+       FROM gap_log g JOIN markets m ON m.id = g.market_id JOIN exchanges e ON e.id = m.exchange_id WHERE g.data_type = 'ohlcv' ORDER BY g.start_time, market`,
       signal,
     );
     return rows.map(([id, market, startMs, endMs, reason, detail, isClosed, repaired, voided]) => ({

@@ -9,6 +9,12 @@ export const DEMO_MARKETS = {
   okx: ["BTC/USDT", "ETH/USDT", "BTC/USDT:USDT"],
 } as const satisfies Partial<Record<ExchangeName, readonly string[]>>;
 
+/** Those whose trades and order books are followed as well. */
+export const DEMO_LIVE_MARKETS: Readonly<Record<string, readonly string[]>> = {
+  binance: ["BTC/USDT", "ETH/USDT"],
+  okx: ["BTC/USDT", "BTC/USDT:USDT"],
+};
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
@@ -60,6 +66,11 @@ export function demoFaults({ startMs, liveMs }: { startMs: number; liveMs: numbe
       },
       // A closed candle that the exchange corrects afterwards.
       { kind: "revised", symbols: ["BTC/USDT"], from: live(0.2), to: live(0.3) },
+      // Streams that leave something out, and one that breaks.
+      { kind: "ws_drop", channel: "trades", probability: 0.01 },
+      { kind: "ws_drop", channel: "orderbook", probability: 0.0005 },
+      { kind: "ws_duplicate", channel: "trades", probability: 0.01 },
+      { kind: "ws_disconnect", clock_from: live(0.3), nth: 1, count: 2 },
       // The exchange cannot be reached at all for a while.
       { kind: "disconnect", clock_from: live(0.4), clock_to: live(0.6) },
     ],

@@ -31,7 +31,8 @@ import { EXIT, type CommandContext, type GlobalOptions } from "../command-contex
 import { resolveCollector } from "../config-resolve.js";
 import { collectorSchema } from "../config-schema.js";
 import { DemoNarrator, type DemoEvent } from "../demo-narrator.js";
-import { demoFaults, DEMO_MARKETS } from "../demo-plan.js";
+import { DemoLive, formatDemoLive, type DemoLiveComparison } from "../demo-live.js";
+import { demoFaults, DEMO_LIVE_MARKETS, DEMO_MARKETS } from "../demo-plan.js";
 import { compareWithTruth, type Comparison } from "../demo-proof.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
 
@@ -46,6 +47,8 @@ const DURATION_MIN_MS = 10_000;
 /** Simulated times between cycles. */
 const COLLECT_EVERY_MS = 60_000;
 const CYCLES_A_REPAIR = 5;
+/** How often it is told what the streams bring. */
+const CYCLES_A_WORD = 10;
 const MARKETS = Object.values(DEMO_MARKETS).reduce((sum, symbols) => sum + symbols.length, 0);
 /** Simulated minutes pass as real seconds. */
 const TIME_FACTOR = 60;
@@ -103,6 +106,7 @@ class Demo {
   readonly #clock: Clock;
   readonly #dataDir: string;
   readonly #store: Store;
+  #streams: DemoLive | undefined;
 
   constructor({
     durationMs,
@@ -134,7 +138,7 @@ class Demo {
     const { signal } = this.#context;
     const faults = demoFaults({ startMs: this.#startMs, liveMs: this.#durationMs * TIME_FACTOR });
     this.#tell(
-      `tickwell demo: ${MARKETS} simulated markets of Binance and OKX, a week of 1m candles, then live for ${formatDuration(this.#durationMs)} at ${TIME_FACTOR} times the speed of time.`,
+      `tickwell demo: ${MARKETS} simulated markets of Binance and OKX: a week of 1m candles, and trades and order books by stream, for ${formatDuration(this.#durationMs)} at ${TIME_FACTOR} times the speed of time.`,
     );
     this.#tell(`Everything here is simulated. It is kept in ${this.#dataDir}, apart from real data.\n`);
     const store = this.#store;
@@ -188,12 +192,30 @@ class Demo {
       return new Collector({ config, exchange: venue, store, pipeline, clock, log, isSimulated: true });
     });
     const narrator = new DemoNarrator(store, (event) => this.#tellEvent(event));
+    const streams = new DemoLive({
+      store,
+      pipeline,
+      clock,
+      log,
+      seed: this.#seed,
+      wsUrl: exchange.url.replace("http", "ws"),
+      tell: (event) => this.#tellEvent(event),
+    });
+    this.#streams = streams;
     try {
-      await this.#live({ collectors, narrator, failures });
+      for (const [i, collector] of collectors.entries()) {
+        const series = await collector.prepare(signal);
+        const venue = venues[i];
+        const wanted = DEMO_LIVE_MARKETS[collector.config.exchange.name] ?? [];
+        const markets = series.map(({ market }) => market).filter(({ symbol }) => wanted.includes(symbol));
+        if (venue) streams.follow(venue, markets);
+      }
+      await this.#live({ collectors, narrator, failures, streams });
     } catch (error) {
       if (!signal.aborted) throw error;
     }
     try {
+      await streams.stop();
       // Also after Ctrl-C the result is shown.
       const never = new AbortController().signal;
       return await Promise.all(collectors.map((collector) => collector.runQualityCheckCycle(never)));
@@ -209,10 +231,12 @@ class Demo {
     collectors,
     narrator,
     failures,
+    streams,
   }: {
     collectors: readonly Collector[];
     narrator: DemoNarrator;
     failures: ReadonlyMap<string, number>;
+    streams: DemoLive;
   }): Promise<void> {
     const { signal } = this.#context;
     const clock = this.#clock;
@@ -228,6 +252,8 @@ class Demo {
         if (cycle === 0) this.#tellFirstCycle(repaired, failures);
       }
       await narrator.catchUp(signal);
+      const live = cycle > 0 && cycle % CYCLES_A_WORD === 0 ? streams.words() : undefined;
+      if (live !== undefined) this.#tell(`${this.#stamp()}  ${live}`);
       const isReachable = collected.every((each) => each.failures.length === 0);
       if (isReachable !== wasReachable)
         this.#tell(
@@ -290,10 +316,15 @@ class Demo {
     const isComplete =
       states.length === MARKETS &&
       states.every((state) => state.coveredCandles + state.voidCandles === state.expectedCandles);
-    const isProven = findings.length === 0 && comparison.differences === 0;
+    const liveRows = (await this.#streams?.rows()) ?? [];
+    const liveFindings = await store.live.audit();
+    const truthOf = (name: string): GroundTruth => exchange.venue(name as VenueName).truth;
+    const live = (await this.#streams?.compare(truthOf)) ?? NOTHING_LIVE;
+    const isProven =
+      findings.length + liveFindings.length === 0 && comparison.differences + live.differences === 0;
     if (this.#options.json) {
       stdout(
-        `${JSON.stringify({ simulated: true, markets: rows, quarantined: revisions.rows[0]?.[0], audit: findings, truth: comparison, faults: exchange.faults.strikes() }, undefined, 2)}\n`,
+        `${JSON.stringify({ simulated: true, markets: rows, quarantined: revisions.rows[0]?.[0], audit: [...findings, ...liveFindings], truth: comparison, live: { markets: liveRows, truth: live }, faults: exchange.faults.strikes() }, undefined, 2)}\n`,
       );
     } else {
       stdout(
@@ -314,19 +345,25 @@ class Demo {
       stdout(
         `The score is of the last week; coverage is what is stored or proven void. Gaps count stretches of time; ${String(revisions.rows[0]?.[0])} refused rows are in quarantine.\n`,
       );
+      stdout(`\n${formatDemoLive(liveRows)}\n`);
       stdout(
-        findings.length === 0
+        findings.length + liveFindings.length === 0
           ? "Ledger and rows agree: covered, void and gap partition every minute.\n"
-          : `Ledger and rows DISAGREE in ${findings.length} places.\n`,
+          : `Ledger and rows DISAGREE in ${findings.length + liveFindings.length} places.\n`,
       );
       stdout(
         comparison.differences === 0
           ? `All ${formatCount(comparison.compared)} stored candles equal the simulator's own truth, digit for digit.\n`
           : `${formatCount(comparison.differences)} of ${formatCount(comparison.compared)} candles DIFFER from the simulator's truth: ${comparison.first ?? ""}\n`,
       );
+      stdout(
+        live.differences === 0
+          ? `So do all ${formatCount(live.trades)} trades, without a missing id, and all ${formatCount(live.books)} order books at their sequence.\n`
+          : `${formatCount(live.differences)} trades or order books DIFFER from the simulator's truth: ${live.first ?? ""}\n`,
+      );
       const tickwell = `${commandLine()} --data-dir ${this.#dataDir}`;
       stdout(
-        `\nLook at it yourself:\n  ${tickwell} quality\n  ${tickwell} gaps\n  ${tickwell} tasks\n  ${tickwell} errors\n  ${tickwell} query "SELECT * FROM ohlcv LIMIT 5"\n`,
+        `\nLook at it yourself:\n  ${tickwell} quality\n  ${tickwell} gaps\n  ${tickwell} tasks\n  ${tickwell} errors\n  ${tickwell} query "SELECT * FROM trades LIMIT 5"\n`,
       );
     }
     setExitStatus(isComplete && isProven ? EXIT.done : EXIT.shortfall);
@@ -347,6 +384,8 @@ class Demo {
     this.#context.stderr(`${sentence}\n`);
   }
 }
+
+const NOTHING_LIVE: DemoLiveComparison = { trades: 0, books: 0, differences: 0, first: undefined };
 
 const EVENT_COLORS = {
   missing: "yellow",
