@@ -2,8 +2,8 @@
 //
 // 1. A trade that continues the last id is taken. One at or below it is a duplicate, or fills a hole that was given up.
 // 2. One beyond it waits for those between: streams reorder. After {@link REORDER_WAIT_MS} the hole is a gap, with exact ids.
-// 3. A run claims the time up to the last trade's millisecond, not that millisecond: another trade may still share it. What
-//    comes next begins there.
+// 3. A run claims the time up to the last trade's millisecond, and a millisecond at least: one without time would have
+//    nothing to stand on. What comes next begins there; that ids go on is what proves the border.
 // 4. Ids that lie far below the last one, with times after it, are a count begun anew (a market listed again): the run ends,
 //    another begins, and the time between is a gap.
 // 5. The state outlives connections: whatever a broken one has cost shows in the first id after it.
@@ -52,7 +52,9 @@ export class TradeTracker {
   readonly #options: TradeTrackerOptions;
   readonly #counts = new LiveCounts();
   #lastId: number | undefined;
-  /** The latest time among the trades taken: runs claim up to it. */
+  /** The latest time among the trades taken. */
+  #tradeMs = -Infinity;
+  /** Up to here the next run claims, and from here the one after it. */
   #latestMs: number;
   #run: OpenRun | undefined;
   #trades: Trade[] = [];
@@ -176,7 +178,8 @@ export class TradeTracker {
 
   #accept(trade: Trade): void {
     const { firstId, lastId } = continuityOf(trade, this.#options.numbering);
-    if (trade.timeMs < this.#latestMs) this.#counts.add("outOfOrder");
+    if (trade.timeMs < this.#tradeMs) this.#counts.add("outOfOrder");
+    this.#tradeMs = Math.max(this.#tradeMs, trade.timeMs);
     this.#run ??= {
       firstId,
       startMs: this.#latestMs === -Infinity ? trade.timeMs : this.#latestMs,
@@ -266,7 +269,8 @@ export class TradeTracker {
   #closeRun(): void {
     if (this.#run === undefined || this.#lastId === undefined) return;
     const { firstId, startMs } = this.#run;
-    this.#runs.push({ startMs, endMs: Math.max(this.#latestMs, startMs), firstId, lastId: this.#lastId });
+    this.#latestMs = Math.max(this.#latestMs, startMs + 1);
+    this.#runs.push({ startMs, endMs: this.#latestMs, firstId, lastId: this.#lastId });
     this.#run = undefined;
   }
 
