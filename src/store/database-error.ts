@@ -9,6 +9,7 @@ const TRANSIENT: readonly (readonly [RegExp, string])[] = [
   [/^53100$/, "the database's disk is full: free some space and it goes on by itself"],
   [/^53[023]00$/, "the server is out of resources"],
   [/^40(001|P01)$/, "it collided with another transaction"],
+  [/^55000$/, "the database accepts no connections at the moment"],
   [/^55P03$/, "a lock could not be had in time"],
   [/^58030$/, "the server could not read or write a file: check its disk"],
   [/^25006$/, "the database is read-only at the moment (a standby, or its disk was mounted read-only)"],

@@ -21,7 +21,7 @@ export interface StoredMarket extends MarketInfo {
 }
 
 export type { SeriesKey };
-export type { StoredTrade, StoredBook } from "./live-records.js";
+export type { StoredTrade } from "./live-records.js";
 
 /** A series and how much of what it should hold is proven. Times in epoch ms, counts in candles. */
 export interface SeriesState extends SeriesKey {

@@ -91,7 +91,9 @@ describe("addTradeClaims", () => {
           let ledger: TradeCoverage[] = [];
           for (const run of all) ledger = addTradeClaims(ledger, [run]);
           // Ids of a beginning without time stand on nothing the first time, and find their place the second.
-          const timed = again.filter((run) => (run.ids?.firstId ?? 0) >= (ledger[0]?.ids?.firstId ?? Infinity));
+          const timed = again.filter(
+            (run) => (run.ids?.firstId ?? 0) >= (ledger[0]?.ids?.firstId ?? Infinity),
+          );
           expect(addTradeClaims(ledger, timed)).toEqual(ledger);
         },
       ),

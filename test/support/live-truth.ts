@@ -1,0 +1,74 @@
+// What is stored of live streams against the simulator's truth, and against the ledger.
+import { expect } from "vitest";
+import type { GroundTruth } from "../../simulator/ground-truth.js";
+import type { Store, StoredMarket, StoredTrade } from "../../src/store/store.js";
+import type { TestDatabase } from "./database.js";
+
+const never = new AbortController().signal;
+const EVERYTHING = { startMs: 0, endMs: 4e12 };
+
+/** Fails unless every trade between the first and the last stored one is stored once, as it happened. @returns their number */
+export async function expectTrueTrades(
+  store: Store,
+  truth: GroundTruth,
+  { id: marketId, exchange, symbol }: StoredMarket,
+): Promise<number> {
+  const stored: StoredTrade[] = [];
+  for await (const page of store.live.readTrades(marketId, EVERYTHING, never)) stored.push(...page);
+  const [first, last] = [stored[0], stored.at(-1)];
+  if (!first || !last) return 0;
+  const [fromMs, toMs] = [first.timeMs, last.timeMs + 1];
+  // OKX tells single fills, Binance those of one taker order at one price together.
+  const happened =
+    exchange === "okx"
+      ? truth.trades(symbol, fromMs, toMs).map((each) => ({ ...each, fills: 1 }))
+      : truth
+          .aggregateTrades(symbol, fromMs, toMs)
+          .map((each) => ({ ...each, fills: each.lastTradeId - each.firstTradeId + 1 }));
+  const expected = happened
+    .filter(({ id }) => id >= first.id && id <= last.id)
+    .map(({ id, fills, timeMs, timeUs, side, price, qty }) => ({
+      timeMs,
+      microsecond: exchange === "binance" ? timeUs % 1_000 : 0,
+      id,
+      fills,
+      side,
+      price,
+      qty,
+    }));
+  expect({ exchange, symbol, trades: stored }).toEqual({ exchange, symbol, trades: expected });
+  return stored.length;
+}
+
+/** Fails unless every stored book is the true one at its sequence. @returns their number */
+export async function expectTrueBooks(
+  store: Store,
+  truth: GroundTruth,
+  { id: marketId, exchange, symbol }: StoredMarket,
+  levels: number,
+): Promise<number> {
+  let books = 0;
+  for await (const page of store.live.readBooks(marketId, EVERYTHING, never)) {
+    for (const { sequence, bids, asks } of page) {
+      const right = truth.bookAt(symbol, sequence, levels);
+      const about = { exchange, symbol, sequence };
+      expect({ ...about, bids, asks }).toEqual({ ...about, bids: right.bids, asks: right.asks });
+      books++;
+    }
+  }
+  return books;
+}
+
+/** Fails unless ledger and rows agree, and every time without a book has its reason. */
+export async function expectLivePartition(store: Store, database: TestDatabase): Promise<void> {
+  expect(await store.live.audit()).toEqual([]);
+  const unexplained = await database.sql(
+    `SELECT s.market_id, hole FROM series s
+     CROSS JOIN LATERAL unnest(s.expected - coalesce((SELECT range_agg(tstzrange(c.start_time, c.end_time)) FROM coverage c
+       WHERE c.market_id = s.market_id AND c.data_type = s.data_type), '{}')) AS hole
+     WHERE s.data_type = 'orderbook' AND NOT tstzmultirange(hole) <@ (
+       SELECT coalesce(range_agg(tstzrange(g.start_time, g.end_time)), '{}') FROM gap_log g
+       WHERE g.market_id = s.market_id AND g.data_type = s.data_type)`,
+  );
+  expect(unexplained).toEqual([]);
+}
