@@ -53,6 +53,15 @@ export {
   type TradeRule,
 } from "./pipeline/gate/trade-gate.js";
 export { Pipeline, type PipelineOptions } from "./pipeline/pipeline.js";
+export type { BookLevel, BookPage, BookUpdate, WireLevel } from "./core/model/book.js";
+export type { BookRules, BookStep } from "./exchanges/book-rules.js";
+export type { LiveChannel, LiveDialect, LiveMessage, LiveVenue } from "./exchanges/live.js";
+export { OrderBook } from "./pipeline/fold/order-book.js";
+export type { LiveMarket } from "./pipeline/feed/live/live-feed.js";
+export type { BookSettings } from "./pipeline/feed/live/market-streams.js";
+export { LiveFollower, type LiveFollowerOptions } from "./upkeep/live-follower.js";
+export type { LiveRecords, StoredBook, StoredTrade } from "./store/live-records.js";
+export { LiveQualityChecker } from "./upkeep/quality/live-quality-checker.js";
 export { DeepChecker, type DeepCheckerOptions, type DeepRequest } from "./upkeep/deep/deep-checker.js";
 export type { DeepClass, DeepDifference, DeepReport } from "./upkeep/deep/deep-report.js";
 export type {
