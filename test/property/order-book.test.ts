@@ -116,3 +116,18 @@ it("knows its best levels only as far as it was told of them", () => {
   book.reset(bids, asks);
   expect(book.isKnown(50)).toBe(true);
 });
+
+it.each([[null], [undefined], [7], ["x"], [{}], [[]], [[1, 2]], [["1"]], [["1", 5]]])(
+  "refuses %j in the place of a level, and does not throw",
+  (level) => {
+    const levels = [["5", "1"], level] as unknown as WireLevel[];
+    const read = (): string | undefined => {
+      try {
+        return new OrderBook().apply(levels, []);
+      } catch {
+        return "thrown";
+      }
+    };
+    expect(read()).toMatch(/^bid 1: /);
+  },
+);

@@ -2,7 +2,7 @@
 // error, and nothing that was not checked.
 import type { CandleCandidate } from "../../core/model/candle.js";
 import type { LiveChannel, LiveMessage } from "../live.js";
-import { asInteger, asObject, asText, isLevels, type WireObject } from "../wire-fields.js";
+import { asInteger, asObject, asText, looksLikeLevels, type WireObject } from "../wire-fields.js";
 import { decodeAggTrade } from "./decode.js";
 import { readTimeMs } from "./wire-time.js";
 
@@ -93,8 +93,8 @@ function decodeDepth(topic: string, data: WireObject): LiveMessage {
   if (firstId === undefined) return malformed(topic, "$.data.U", "expected an update id");
   if (lastId === undefined) return malformed(topic, "$.data.u", "expected an update id");
   const { b: bids, a: asks } = data;
-  if (!isLevels(bids)) return malformed(topic, "$.data.b", "expected levels of texts");
-  if (!isLevels(asks)) return malformed(topic, "$.data.a", "expected levels of texts");
+  if (!looksLikeLevels(bids)) return malformed(topic, "$.data.b", "expected levels of texts");
+  if (!looksLikeLevels(asks)) return malformed(topic, "$.data.a", "expected levels of texts");
   return {
     kind: "book",
     topic,

@@ -3,7 +3,7 @@
 import type { TradeCandidate } from "../../core/model/trade.js";
 import { describeError } from "../../core/fault.js";
 import type { LiveChannel, LiveMessage } from "../live.js";
-import { asInteger, asObject, asText, isLevels, type WireObject } from "../wire-fields.js";
+import { asInteger, asObject, asText, looksLikeLevels, type WireObject } from "../wire-fields.js";
 import { decodeCandle, decodeInteger, decodeTrade } from "./decode.js";
 import { faultOfCode } from "./errors.js";
 import { topicOfArg } from "./stream-names.js";
@@ -118,8 +118,8 @@ function decodeBook(
   const lastId = asInteger(row.seqId);
   const previousId = asInteger(row.prevSeqId);
   const { bids, asks } = row;
-  if (!isLevels(bids)) return malformed(topic, "$.data[0].bids", "expected levels of texts");
-  if (!isLevels(asks)) return malformed(topic, "$.data[0].asks", "expected levels of texts");
+  if (!looksLikeLevels(bids)) return malformed(topic, "$.data[0].bids", "expected levels of texts");
+  if (!looksLikeLevels(asks)) return malformed(topic, "$.data[0].asks", "expected levels of texts");
   if (lastId === undefined) return malformed(topic, "$.data[0].seqId", "expected a sequence number");
   if (previousId === undefined) return malformed(topic, "$.data[0].prevSeqId", "expected a sequence number");
   const checksum = asInteger(row.checksum);

@@ -6,6 +6,9 @@ import type { WireLevel } from "../../core/model/book.js";
 const DECIMALS_MAX = 12;
 const POWERS = Array.from({ length: DECIMALS_MAX + 1 }, (_, i) => 10 ** i);
 
+/** Stands for what is none. */
+const NO_LEVEL: WireLevel = ["", ""];
+
 /** What is wrong with a level, for people: `bid 3: price "x" is not decimal text`. */
 export type LevelFault = string;
 
@@ -41,7 +44,7 @@ export class OrderBook {
   ): LevelFault | undefined {
     this.#bids.clear();
     this.#asks.clear();
-    const fault = this.apply(bids, asks);
+    const fault = this.#load(this.#bids, bids, "bid") ?? this.#load(this.#asks, asks, "ask");
     if (isPartial) {
       this.#bids.endKnowledge();
       this.#asks.endKnowledge();
@@ -74,23 +77,40 @@ export class OrderBook {
     return { bids: this.#bids.top(levels), asks: this.#asks.top(levels) };
   }
 
+  /** Whole sides come best first: taken from their end, each level stands behind the one before, and nothing is moved. */
+  #load(side: BookSide, levels: readonly WireLevel[], name: "bid" | "ask"): LevelFault | undefined {
+    for (let i = levels.length - 1; i >= 0; i--) {
+      // By index: what is no list has none of either, and is refused below.
+      const level = levels[i] ?? NO_LEVEL;
+      const price = level[0];
+      const qty = level[1];
+      const units = this.#unitsOf(price);
+      const sign = signOfQty(qty);
+      if (units > 0 && sign > 0) side.set(units, price, qty);
+      else if (!(units > 0 && sign === 0)) return faultOf([price, qty], { i, name });
+    }
+    return undefined;
+  }
+
   #applySide(side: BookSide, levels: readonly WireLevel[], name: "bid" | "ask"): LevelFault | undefined {
     for (let i = 0; i < levels.length; i++) {
-      const level = levels[i];
-      if (level === undefined) continue;
-      const [price, qty] = level;
+      // By index: what is no list has none of either, and is refused below.
+      const level = levels[i] ?? NO_LEVEL;
+      const price = level[0];
+      const qty = level[1];
       const units = this.#unitsOf(price);
-      if (Number.isNaN(units)) return `${name} ${i}: price "${shorten(price)}" is not a price`;
       const sign = signOfQty(qty);
-      if (sign < 0) return `${name} ${i}: quantity "${shorten(qty)}" is not a quantity`;
-      if (sign === 0) side.remove(units);
-      else side.set(units, price, qty);
+      if (units > 0 && sign > 0) side.set(units, price, qty);
+      else if (units > 0 && sign === 0) side.remove(units);
+      else return faultOf([price, qty], { i, name });
     }
     return undefined;
   }
 
   /** A price in units of the finest decimals seen; NaN for what is no price, zero included. */
   #unitsOf(text: string): number {
+    // What a decoder has let through unseen: a number where text was promised.
+    if (typeof text !== "string") return NaN;
     let units = 0;
     let point = -1;
     const length = text.length;
@@ -154,25 +174,36 @@ class BookSide {
 
   set(units: number, price: string, qty: string): void {
     const key = units * this.#sign;
+    const last = this.#keys.length - 1;
+    if (last < 0 || key > (this.#keys[last] ?? NaN)) {
+      this.#keys.push(key);
+      this.#prices.push(price);
+      this.#qtys.push(qty);
+      return;
+    }
     const at = this.#indexOf(key);
     if (this.#keys[at] === key) {
       this.#prices[at] = price;
       this.#qtys[at] = qty;
       return;
     }
-    this.#keys.splice(at, 0, key);
-    this.#prices.splice(at, 0, price);
-    this.#qtys.splice(at, 0, qty);
+    insertAt(this.#keys, at, key);
+    insertAt(this.#prices, at, price);
+    insertAt(this.#qtys, at, qty);
   }
 
   remove(units: number): void {
     const key = units * this.#sign;
     const at = this.#indexOf(key);
-    if (this.#keys[at] === key) this.#splice(at, 1);
+    if (this.#keys[at] !== key) return;
+    removeAt(this.#keys, at);
+    removeAt(this.#prices, at);
+    removeAt(this.#qtys, at);
   }
 
   cut(levels: number): void {
-    if (this.#keys.length > levels) this.#splice(0, this.#keys.length - levels);
+    const beyond = this.#keys.length - levels;
+    if (beyond > 0) for (const side of [this.#keys, this.#prices, this.#qtys]) side.splice(0, beyond);
   }
 
   rescale(factor: number): void {
@@ -185,12 +216,6 @@ class BookSide {
     for (let i = this.#keys.length - 1; i >= 0 && top.length < levels; i--)
       top.push([this.#prices[i] ?? "", this.#qtys[i] ?? ""]);
     return top;
-  }
-
-  #splice(at: number, count: number): void {
-    this.#keys.splice(at, count);
-    this.#prices.splice(at, count);
-    this.#qtys.splice(at, count);
   }
 
   /** Where the key stands, or would stand. */
@@ -209,8 +234,28 @@ class BookSide {
   }
 }
 
+/** As splice would, without the array it gives back: near the end a few moves are all there is to do. */
+function insertAt<T>(items: T[], at: number, item: T): void {
+  const last = items.length - 1;
+  const moved = items[last];
+  if (at > last || moved === undefined) {
+    items.push(item);
+    return;
+  }
+  items.push(moved);
+  for (let i = last; i > at; i--) items[i] = items[i - 1] as T;
+  items[at] = item;
+}
+
+function removeAt<T>(items: T[], at: number): void {
+  const last = items.length - 1;
+  for (let i = at; i < last; i++) items[i] = items[i + 1] as T;
+  items.pop();
+}
+
 /** 1 above zero, 0 for zero, -1 for what is no quantity. */
 function signOfQty(text: string): 1 | 0 | -1 {
+  if (typeof text !== "string") return -1;
   let sign: 0 | 1 = 0;
   let hasPoint = false;
   const length = text.length;
@@ -224,6 +269,12 @@ function signOfQty(text: string): 1 | 0 | -1 {
   return sign;
 }
 
+function faultOf([price, qty]: WireLevel, { i, name }: { i: number; name: "bid" | "ask" }): LevelFault {
+  return signOfQty(qty) < 0
+    ? `${name} ${i}: quantity "${shorten(qty)}" is not a quantity`
+    : `${name} ${i}: price "${shorten(price)}" is not a price`;
+}
+
 function shorten(text: string): string {
-  return text.slice(0, 40);
+  return String(text).slice(0, 40);
 }
