@@ -24,12 +24,13 @@ const FOLDER = "../shared/data/recordings";
 const ROUNDS = IS_SHORT ? 3 : 21;
 const PASSES = IS_SHORT ? 2 : 20;
 const GOAL = 0.6;
-const ARRIVAL = { connectionId: 1, receivedMs: 0, exchangeNowMs: Infinity };
 /** What is computed ends here, so that it is computed. */
 let sink = 0;
 
 /** Frames of one connection, and what a follower of it knows. */
 interface Recording {
+  /** The exchange's clock meanwhile, epoch ms. */
+  readonly atMs: number;
   readonly name: string;
   readonly frames: readonly string[];
   readonly dialect: LiveDialect;
@@ -66,6 +67,7 @@ printTable(
   ["frames", "bytes each", "JSON.parse alone", "decode → gate → book", "ratio"],
   rows,
 );
+if (sink === 0) throw new Error("nothing was computed");
 for (const [name = "", , , , ratio = "0"] of rows)
   requireGoal(Number(ratio) >= GOAL, `${name}: at least ${GOAL}`);
 
@@ -108,12 +110,13 @@ interface Followed {
 }
 
 /** Anew for each pass, so that nothing is skipped; books that start from REST stand at their page. */
-function prepare({ rules, channels, pages }: Recording): Followed {
+function prepare(recording: Recording): Followed {
+  const { channels, pages } = recording;
   const books = new Map<string, BookKeeper>();
   const trades = new Map<string, TradeTracker>();
   const candles = new Map<string, CandleTracker>();
   for (const [topic, { kind, nativeSymbol }] of channels) {
-    if (kind === "book") books.set(topic, keeperOf(rules, nativeSymbol, pages.get(nativeSymbol)));
+    if (kind === "book") books.set(topic, keeperOf(recording, nativeSymbol, pages.get(nativeSymbol)));
     else if (kind === "trades")
       trades.set(
         topic,
@@ -128,7 +131,7 @@ function prepare({ rules, channels, pages }: Recording): Followed {
   return { books, trades, candles };
 }
 
-function keeperOf(rules: BookRules, nativeSymbol: string, page: BookPage | undefined): BookKeeper {
+function keeperOf({ rules, atMs }: Recording, nativeSymbol: string, page: BookPage | undefined): BookKeeper {
   const keeper = new BookKeeper({
     marketId: 1,
     rules,
@@ -142,23 +145,31 @@ function keeperOf(rules: BookRules, nativeSymbol: string, page: BookPage | undef
   });
   if (page) {
     const ids = { firstId: page.sequence, lastId: page.sequence, previousId: undefined };
-    const nothing = { timeMs: 0, checksum: undefined, bids: [], asks: [] };
+    const nothing = { timeMs: atMs, checksum: undefined, bids: [], asks: [] };
     // A change that lies before the page, so that the page is waited for.
-    keeper.onUpdate({ nativeSymbol, isSnapshot: false, ...ids, ...nothing }, ARRIVAL);
-    keeper.onPage(page, ARRIVAL);
+    keeper.onUpdate({ nativeSymbol, isSnapshot: false, ...ids, ...nothing }, arrivalAt(atMs));
+    keeper.onPage(page, arrivalAt(atMs));
   }
   return keeper;
 }
 
+function arrivalAt(atMs: number): { connectionId: number; receivedMs: number; exchangeNowMs: number } {
+  return { connectionId: 1, receivedMs: atMs, exchangeNowMs: atMs };
+}
+
 /** What market-streams.ts does with each message. */
-function followAll({ frames, dialect, channels }: Recording, { books, trades, candles }: Followed): void {
+function followAll(
+  { frames, dialect, channels, atMs }: Recording,
+  { books, trades, candles }: Followed,
+): void {
+  const arrival = arrivalAt(atMs);
   const channelOf = (topic: string): LiveChannel | undefined => channels.get(topic);
   for (const frame of frames)
     for (const message of dialect.decode(frame, channelOf)) {
-      if (message.kind === "book") books.get(message.topic)?.onUpdate(message.update, ARRIVAL);
-      else if (message.kind === "trades") trades.get(message.topic)?.add(message.candidates, ARRIVAL);
+      if (message.kind === "book") books.get(message.topic)?.onUpdate(message.update, arrival);
+      else if (message.kind === "trades") trades.get(message.topic)?.add(message.candidates, arrival);
       else if (message.kind === "candle" && message.isClosed)
-        candles.get(message.topic)?.add(message.candidate, ARRIVAL);
+        candles.get(message.topic)?.add(message.candidate, arrival);
     }
   for (const book of books.values()) {
     const top = book.top(1);
@@ -211,7 +222,15 @@ function binanceRecording(): Recording {
   );
   // A best bid alone is a stream that is not followed.
   const frames = framesOf("BINANCE.ws.1.0.gz").filter((frame) => !frame.includes("@bookTicker"));
-  return { name: "Binance spot", frames, dialect, rules: SPOT_BOOK_RULES, channels, pages };
+  return {
+    name: "Binance spot",
+    atMs: 1_633_998_560_000,
+    frames,
+    dialect,
+    rules: SPOT_BOOK_RULES,
+    channels,
+    pages,
+  };
 }
 
 function okxRecording(name: string, { hasChecksums }: { hasChecksums: boolean }): Recording {
@@ -244,7 +263,15 @@ function okxRecording(name: string, { hasChecksums }: { hasChecksums: boolean })
       }),
     ];
   });
-  return { name, frames, dialect: OKX_DIALECT, rules: OKX_BOOK_RULES, channels, pages: new Map() };
+  return {
+    name,
+    atMs: 1_652_459_260_000,
+    frames,
+    dialect: OKX_DIALECT,
+    rules: OKX_BOOK_RULES,
+    channels,
+    pages: new Map(),
+  };
 }
 
 /** A minute of the simulated OKX. */
@@ -262,6 +289,7 @@ async function simulatedRecording(): Promise<Recording> {
   await simulator.close();
   return {
     name: "simulated OKX",
+    atMs: clock.nowMs(),
     frames,
     dialect: OKX_DIALECT,
     rules: OKX_BOOK_RULES,

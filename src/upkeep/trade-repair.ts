@@ -48,11 +48,14 @@ const EDGE_MS = 1_000;
 const WINDOW_MS = 10 * 60_000;
 /** Pages of one window: a page that leads nowhere must not be followed for ever. */
 const PAGES_MAX = 10_000;
+const TOLD_MAX = 1_000;
 /** When trades that were not there are asked for again. */
 const ASK_AGAIN_MS = 60_000;
 
 export class TradeRepair {
   readonly #options: TradeRepairOptions;
+  /** Failures that were mentioned. */
+  readonly #told = new Set<string>();
 
   constructor(options: TradeRepairOptions) {
     this.#options = options;
@@ -115,9 +118,13 @@ export class TradeRepair {
     } catch (error) {
       if (signal.aborted) throw error;
       const { kind } = classifyError(error);
-      this.#options.log.warn(
-        `${formatMarketName(market)}: missing trades cannot be fetched now (${kind}: ${describeError(error)}); they are asked for again`,
-      );
+      const words = `${formatMarketName(market)}: missing trades cannot be fetched now (${kind}: ${describeError(error)}); they stay on record and are asked for again`;
+      // A gap that is older than the exchange's memory is asked for in vain for ever: said once.
+      const key = `${market.id} ${gap.startMs} ${kind}`;
+      if (this.#told.has(key)) this.#options.log.debug(words);
+      else this.#options.log.warn(words);
+      if (this.#told.size >= TOLD_MAX) this.#told.clear();
+      this.#told.add(key);
       return undefined;
     }
   }

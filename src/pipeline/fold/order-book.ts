@@ -4,6 +4,8 @@ import type { WireLevel } from "../../core/model/book.js";
 
 /** Decimals a price may have; with more, whole units above 9 × 10^6 are no longer exact in a double. */
 const DECIMALS_MAX = 12;
+/** No venue writes longer ones; what is stored, and multiplied by the size of a contract, must stay a decimal. */
+const TEXT_CHARS_MAX = 32;
 const POWERS = Array.from({ length: DECIMALS_MAX + 1 }, (_, i) => 10 ** i);
 
 /** Stands for what is none. */
@@ -110,7 +112,7 @@ export class OrderBook {
   /** A price in units of the finest decimals seen; NaN for what is no price, zero included. */
   #unitsOf(text: string): number {
     // What a decoder has let through unseen: a number where text was promised.
-    if (typeof text !== "string") return NaN;
+    if (typeof text !== "string" || text.length > TEXT_CHARS_MAX) return NaN;
     let units = 0;
     let point = -1;
     const length = text.length;
@@ -255,7 +257,7 @@ function removeAt<T>(items: T[], at: number): void {
 
 /** 1 above zero, 0 for zero, -1 for what is no quantity. */
 function signOfQty(text: string): 1 | 0 | -1 {
-  if (typeof text !== "string") return -1;
+  if (typeof text !== "string" || text.length > TEXT_CHARS_MAX) return -1;
   let sign: 0 | 1 = 0;
   let hasPoint = false;
   const length = text.length;

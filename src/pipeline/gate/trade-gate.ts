@@ -114,7 +114,7 @@ export function validateTrades(
 /** Checks one trade by itself, as a live stream hands it over; order and duplicates are the tracker's to see. */
 export function judgeTrade(
   candidate: TradeCandidate,
-  context: Pick<TradeGateContext, "exchangeNowMs">,
+  context: Pick<TradeGateContext, "exchangeNowMs" | "range">,
 ): Trade | TradeRejection {
   const checked = checkTrade(candidate, context);
   return "rule" in checked ? toRejection(checked, candidate) : checked;

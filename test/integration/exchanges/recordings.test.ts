@@ -182,7 +182,7 @@ describe.skipIf(!hasRecordings)("a recorded connection of Binance (needs ../shar
         position: undefined,
         heldMax: 1_000,
       });
-      tracker.add(candidates, { receivedMs: 0, exchangeNowMs: Infinity });
+      tracker.add(candidates, { receivedMs: 0, exchangeNowMs: Date.UTC(2021, 9, 12, 1) });
       const batch = tracker.finish();
       expect(batch?.trades).toHaveLength(candidates.length);
       expect(batch?.runs).toHaveLength(1);
@@ -270,7 +270,7 @@ describe.skipIf(!hasRecordings)("a recorded connection of OKX (needs ../shared/d
         position: undefined,
         heldMax: 1_000,
       });
-      tracker.add(candidates, { receivedMs: 0, exchangeNowMs: Infinity });
+      tracker.add(candidates, { receivedMs: 0, exchangeNowMs: Date.UTC(2022, 4, 13, 17) });
       const batch = tracker.finish();
       expect([batch?.missing, batch?.rejected, batch?.runs.length]).toEqual([[], [], 1]);
       expect(batch?.trades).toHaveLength(candidates.length);

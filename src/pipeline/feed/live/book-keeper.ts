@@ -59,6 +59,10 @@ const BUFFER_MAX = 1_000;
 /** What is held between two batches; beyond it the oldest are dropped, and counted. Minutes of a store that is away. */
 const SNAPSHOTS_HELD_MAX = 500;
 const DELTAS_HELD_MAX = 5_000;
+/** Between the last change of one connection and the snapshot of the next: what is under way on both. */
+const OVERLAP_MS = 1_000;
+/** An exchange's time further from its clock than this is none: ours is taken. */
+const TIME_OFF_MS = 600_000;
 /** A stream that promised a snapshot has sent it within a second or two; after this REST is asked. */
 const SNAPSHOT_WAIT_MS = 5_000;
 
@@ -249,10 +253,14 @@ export class BookKeeper {
     this.#connectionId = arrival.connectionId;
     this.#page = undefined;
     this.#lastId = update.lastId;
-    const timeMs = update.timeMs ?? arrival.exchangeNowMs;
+    const timeMs = timeOf(update, arrival);
     // While two connections overlap, the new one's snapshot carries the book on without a pause.
-    if (wasValid) this.#validToMs = Math.max(this.#validToMs, timeMs);
-    else this.#becomeValid(timeMs);
+    if (wasValid && timeMs - this.#validToMs <= OVERLAP_MS)
+      this.#validToMs = Math.max(this.#validToMs, timeMs);
+    else {
+      if (wasValid) this.#endValidity("disconnected", "a new snapshot came after a pause");
+      this.#becomeValid(timeMs);
+    }
     this.#keep(update, timeMs, arrival);
   }
 
@@ -310,8 +318,7 @@ export class BookKeeper {
         this.#fail("sequence_break", step.detail, update);
         return;
       case "apply":
-        if (this.#state !== "valid")
-          this.#becomeValid(update.timeMs ?? page?.timeMs ?? arrival.exchangeNowMs);
+        if (this.#state !== "valid") this.#becomeValid(timeOf(update, arrival));
         this.#apply(update, arrival);
     }
   }
@@ -333,7 +340,7 @@ export class BookKeeper {
       return;
     }
     this.#lastId = update.lastId;
-    const timeMs = update.timeMs ?? arrival.exchangeNowMs;
+    const timeMs = timeOf(update, arrival);
     this.#validToMs = Math.max(this.#validToMs, timeMs);
     this.#witness.note(this.#lastId, this.#book);
     this.#keep(update, timeMs, arrival);
@@ -455,4 +462,8 @@ export class BookKeeper {
     this.#isPageAsked = true;
     this.#options.requestPage();
   }
+}
+
+function timeOf({ timeMs }: BookUpdate, { exchangeNowMs }: Pick<BookArrival, "exchangeNowMs">): number {
+  return timeMs !== undefined && Math.abs(timeMs - exchangeNowMs) <= TIME_OFF_MS ? timeMs : exchangeNowMs;
 }

@@ -10,7 +10,8 @@ import type { Log } from "../../../core/log.js";
 import { formatMarketName } from "../../../core/model/market.js";
 import type { MissingTrades, RecordBatch } from "../../../core/model/record-batch.js";
 import type { Random } from "../../../core/random.js";
-import { timeframeMs, type Timeframe } from "../../../core/timeframe.js";
+import type { TimeRange } from "../../../core/range.js";
+import { floorToTimeframe, timeframeMs, type Timeframe } from "../../../core/timeframe.js";
 import type { Exchange } from "../../../exchanges/exchange.js";
 import type { LiveChannel, LiveMessage } from "../../../exchanges/live.js";
 import type { Store, StoredMarket } from "../../../store/store.js";
@@ -40,7 +41,7 @@ export interface LiveFeedOptions {
   /** Another host or a simulator: `ws://127.0.0.1:7400`. The venue's own otherwise. */
   readonly wsUrl: string | undefined;
   readonly markets: readonly LiveMarket[];
-  readonly store: Pick<Store, "live" | "recentCandles" | "follow">;
+  readonly store: Pick<Store, "live" | "recentCandles" | "expect">;
   readonly stage: Stage;
   readonly clock: Clock;
   readonly exchangeClock: ExchangeClock;
@@ -148,8 +149,9 @@ export class LiveFeed {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { exchange, store, markets } = this.#options;
+    const { exchange, store, markets, exchangeClock } = this.#options;
     const { dialect } = exchange.live;
+    const nowMs = exchangeClock.nowMs();
     for (const { market, trades, book, timeframes, validation } of markets) {
       signal.throwIfAborted();
       const streams = new MarketStreams({
@@ -168,6 +170,9 @@ export class LiveFeed {
         nowMs: () => this.#options.clock.nowMs(),
       });
       await streams.prepare();
+      // A candle may close before the first cycle has said that the series is collected.
+      for (const timeframe of timeframes)
+        await store.expect({ marketId: market.id, timeframe }, closedBefore(nowMs, timeframe));
       this.#markets.push(streams);
       for (const channel of streams.channels) {
         this.#streams.set(channel, streams);
@@ -238,19 +243,9 @@ export class LiveFeed {
   }
 
   async #handOn(batches: readonly RecordBatch[], signal: AbortSignal): Promise<void> {
-    const { stage, store, onGap } = this.#options;
+    const { stage, onGap } = this.#options;
     const marketOf = new Map(this.#markets.map(({ market }) => [market.id, market]));
     for (const batch of batches) {
-      if (batch.kind === "candles") {
-        const first = batch.candles[0];
-        const last = batch.candles.at(-1);
-        const lengthMs = first && last ? timeframeMs(batch.timeframe) : 0;
-        if (first && last)
-          await store.follow(
-            { marketId: batch.marketId, timeframe: batch.timeframe },
-            { startMs: first.openTimeMs, endMs: last.openTimeMs + lengthMs },
-          );
-      }
       const kept = shedUnderPressure(batch, stage.load);
       await stage.append(kept, signal);
       this.#count(kept);
@@ -325,4 +320,10 @@ export class LiveFeed {
     );
     this.#unreadable = { count: 0, sinceMs: nowMs, last: "" };
   }
+}
+
+/** The last candle that has closed. */
+function closedBefore(nowMs: number, timeframe: Timeframe): TimeRange {
+  const endMs = floorToTimeframe(nowMs, timeframe);
+  return { startMs: endMs - timeframeMs(timeframe), endMs };
 }

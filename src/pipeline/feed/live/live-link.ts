@@ -51,6 +51,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const ACK_TIMEOUT_MS = 10_000;
 /** A renewed connection that has sent nothing after its acks for so long is as good as the old one. */
 const FIRST_MESSAGE_WAIT_MS = 10_000;
+/** Subscribe messages remembered, to know what a refusal is about. */
+const ASKED_REMEMBERED = 500;
 const LOOK_EVERY_MS = 1_000;
 /** The old connection is left at this part of its lifetime, spread so that not all go at once. */
 const RENEW_FROM = 0.9;
@@ -226,8 +228,8 @@ export class LiveLink {
     while (true) {
       await this.#options.clock.sleep(LOOK_EVERY_MS, signal);
       this.#lookAfterConnection();
-      await this.#lookAfterAcks(signal);
-      await this.#lookAfterResubscriptions(signal);
+      this.#lookAfterAcks(signal);
+      this.#lookAfterResubscriptions(signal);
       this.#lookAfterSilence(signal);
       this.#lookWhetherSettled();
     }
@@ -243,6 +245,8 @@ export class LiveLink {
       const id = String(this.#nextAskId++);
       const topics = part.map(({ topic }) => topic);
       this.#asked.set(id, topics);
+      const [oldest] = this.#asked.keys();
+      if (this.#asked.size > ASKED_REMEMBERED && oldest !== undefined) this.#asked.delete(oldest);
       for (const each of part) {
         each.state = "waiting";
         each.watch = undefined;
@@ -267,7 +271,7 @@ export class LiveLink {
     if (nowMs >= this.#renewMs) this.#renew("its lifetime ends soon");
   }
 
-  async #lookAfterAcks(signal: AbortSignal): Promise<void> {
+  #lookAfterAcks(signal: AbortSignal): void {
     const nowMs = this.#options.clock.nowMs();
     const late = [...this.#subscriptions.values()].filter(
       ({ state, askedMs }) => state === "waiting" && nowMs - askedMs > ACK_TIMEOUT_MS,
@@ -275,10 +279,14 @@ export class LiveLink {
     if (late.length === 0) return;
     const twice = late.find(({ timesAsked }) => timesAsked >= 2);
     if (twice) this.#connection.fail(`the subscription to ${twice.topic} is not acknowledged`);
-    else await this.#subscribe(late, signal);
+    else {
+      // Marked at once, or the next look would ask again.
+      for (const each of late) each.askedMs = nowMs;
+      this.#beside(() => this.#subscribe(late, signal));
+    }
   }
 
-  async #lookAfterResubscriptions(signal: AbortSignal): Promise<void> {
+  #lookAfterResubscriptions(signal: AbortSignal): void {
     const { clock, dialect } = this.#options;
     const nowMs = clock.nowMs();
     for (const subscription of this.#subscriptions.values()) {
@@ -286,12 +294,21 @@ export class LiveLink {
       if (resubscribed.dueMs === undefined || resubscribed.dueMs > nowMs) continue;
       resubscribed.dueMs = undefined;
       resubscribed.lastMs = nowMs;
-      await this.#perHour?.acquire(signal);
-      await this.#messages.acquire(signal);
-      this.#connection.send(dialect.unsubscribe([topic], String(this.#nextAskId++)));
       subscription.timesAsked = 0;
-      await this.#subscribe([subscription], signal);
+      // The venue's budget may make it wait; heartbeats and acks must not.
+      this.#beside(async () => {
+        await this.#perHour?.acquire(signal);
+        await this.#messages.acquire(signal);
+        this.#connection.send(dialect.unsubscribe([topic], String(this.#nextAskId++)));
+        await this.#subscribe([subscription], signal);
+      });
     }
+  }
+
+  #beside(work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      if (!this.#isClosed) this.#connection.fail(describeError(error));
+    });
   }
 
   #lookAfterSilence(signal: AbortSignal): void {
@@ -343,7 +360,12 @@ export class LiveLink {
     const { clock, dialect, onFrame, plan } = this.#options;
     const receivedMs = clock.nowMs();
     onFrame?.({ text, receivedMs, connectionId: this.id, path: plan.path });
-    for (const message of dialect.decode(text, this.#channelOf)) this.#onMessage(message, text, receivedMs);
+    try {
+      for (const message of dialect.decode(text, this.#channelOf)) this.#onMessage(message, text, receivedMs);
+    } catch (error) {
+      // A mistake of ours in one message must not take the process down: it is kept, to be looked at.
+      this.#onUnreadable(undefined, "$", describeError(error), text, receivedMs);
+    }
   }
 
   readonly #channelOf = (topic: string): LiveChannel | undefined => this.#subscriptions.get(topic)?.channel;
@@ -388,7 +410,6 @@ export class LiveLink {
 
   #onAck({ id, topics, isSubscribed }: Extract<LiveMessage, { kind: "ack" }>, receivedMs: number): void {
     const acked = topics ?? (id === undefined ? undefined : this.#asked.get(id)) ?? [];
-    if (id !== undefined) this.#asked.delete(id);
     if (!isSubscribed) return;
     for (const topic of acked) {
       const subscription = this.#subscriptions.get(topic);
@@ -406,28 +427,21 @@ export class LiveLink {
   #onRefused({ id, topic, fault, detail }: Extract<LiveMessage, { kind: "refused" }>): void {
     const { log, sink } = this.#options;
     const topics = topic !== undefined ? [topic] : id === undefined ? [] : (this.#asked.get(id) ?? []);
-    if (id !== undefined) this.#asked.delete(id);
     const waiting = topics
       .map((each) => this.#subscriptions.get(each))
       .filter((each) => each !== undefined)
       .filter(({ state }) => state === "waiting");
     // Which of several it was is not said: each is asked for by itself, when its ack is overdue.
     if (topic === undefined && waiting.length > 1) {
-      void this.#subscribeOneByOne(waiting);
+      this.#beside(async () => {
+        for (const each of waiting) await this.#subscribe([each], this.#stop.signal);
+      });
       return;
     }
     if (waiting.length === 0) log.warn(`the exchange refuses something (${fault.kind}): ${detail}`);
     for (const subscription of waiting) {
       subscription.state = "refused";
       sink.lost(subscription.channel, { reason: "refused", detail });
-    }
-  }
-
-  async #subscribeOneByOne(subscriptions: readonly Subscription[]): Promise<void> {
-    try {
-      for (const each of subscriptions) await this.#subscribe([each], this.#stop.signal);
-    } catch (error) {
-      if (!this.#isClosed) this.#connection.fail(describeError(error));
     }
   }
 

@@ -40,6 +40,8 @@ const AHEAD_MAX = 1_000;
 /** No venue delivers a trade so late, and none so often in a row. */
 const RESTART_AFTER_MS = 60_000;
 const RESTART_TRADES = 3;
+/** Later than by a day no stream delivers. */
+const STALE_AFTER_MS = 86_400_000;
 /** Gaps remembered, to tell a late trade from a duplicate. */
 const GAPS_REMEMBERED = 64;
 
@@ -83,8 +85,10 @@ export class TradeTracker {
   add(candidates: readonly TradeCandidate[], { receivedMs, exchangeNowMs }: Arrival): void {
     this.#receivedMs = receivedMs;
     this.#counts.add("received", candidates.length);
+    // A stream tells of the present: a time of long ago would claim everything since.
+    const range = { startMs: exchangeNowMs - STALE_AFTER_MS, endMs: Infinity };
     for (const candidate of candidates) {
-      const judged = judgeTrade(candidate, { exchangeNowMs });
+      const judged = judgeTrade(candidate, { exchangeNowMs, range });
       if ("rule" in judged) {
         // Its id stays missing, and so becomes a gap: REST is asked what it really says.
         this.#counts.add("malformed");
