@@ -5,6 +5,7 @@ import { HttpClient } from "../core/net/http-client.js";
 import { systemRandom } from "../core/random.js";
 import type { Exchange, RequestFailure } from "../exchanges/exchange.js";
 import { Pipeline } from "../pipeline/pipeline.js";
+import { openStage } from "../pipeline/stage/open-stage.js";
 import type { Store } from "../store/store.js";
 import { Alerts } from "../upkeep/alerts/alerts.js";
 import { trackFailures } from "../upkeep/alerts/failure-alerts.js";
@@ -61,6 +62,7 @@ export class Runtime {
       clock: systemClock,
       log,
       stageRowsMax: instance.stage.itemsMax,
+      stage: openStage(instance.stage, { clock: systemClock, log }),
       onCommit: ({ revised }) => {
         if (revised > 0)
           log.info(

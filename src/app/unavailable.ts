@@ -7,7 +7,6 @@ export function unavailableSettings({ instance, collectors }: TickwellConfig): r
   const refuse = (key: string, found: string, remedy: string): void => {
     sentences.push(`${key}: ${found} is not available in this version; ${remedy}`);
   };
-  if (instance.stage.kind !== "memory") refuse("stage.kind", instance.stage.kind, "set it to memory");
   if (instance.capture.enabled) refuse("capture.enabled", "true", "set it to false");
   for (const { name, exchange, symbols } of collectors) {
     // Streams of the public host beside the REST of another one would be two exchanges in one market.

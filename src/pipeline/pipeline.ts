@@ -11,8 +11,10 @@ export interface PipelineOptions {
   readonly store: Pick<Store, "commit" | "revive">;
   readonly clock: Clock;
   readonly log: Log;
-  /** Candles between feeds and database at most. */
+  /** Rows between feeds and database at most, in a stage within this process. */
   readonly stageRowsMax: number;
+  /** Another stage instead; it is closed with the pipeline. */
+  readonly stage?: Stage;
   /** How long the first page of a commit waits for others, ms; default 100. */
   readonly batchAgeMs?: number;
   readonly onCommit?: (result: CommitResult, staged: readonly StagedBatch[]) => void;
@@ -30,10 +32,18 @@ export class Pipeline {
   readonly #writing: Promise<void>;
   readonly #stopNow = new AbortController();
 
-  constructor({ store, clock, log, stageRowsMax, batchAgeMs = BATCH_AGE_MS, onCommit }: PipelineOptions) {
+  constructor({
+    store,
+    clock,
+    log,
+    stageRowsMax,
+    stage,
+    batchAgeMs = BATCH_AGE_MS,
+    onCommit,
+  }: PipelineOptions) {
     const failed = new AbortController();
     this.failure = failed.signal;
-    this.stage = new MemoryStage({ rowsMax: stageRowsMax, clock });
+    this.stage = stage ?? new MemoryStage({ rowsMax: stageRowsMax, clock });
     const writer = new Writer({
       stage: this.stage,
       store,
@@ -61,6 +71,7 @@ export class Pipeline {
       await this.#writing;
     } finally {
       stopListening?.();
+      await this.stage.close();
     }
   }
 }
