@@ -65,7 +65,7 @@ export function demoFaults({ startMs, liveMs }: { startMs: number; liveMs: numbe
         factor: 1.2,
       },
       // A closed candle that the exchange corrects afterwards.
-      { kind: "revised", symbols: ["BTC/USDT"], from: live(0.2), to: live(0.3) },
+      { kind: "revised", symbols: ["BTC/USDT"], from: live(0.7), to: live(0.8) },
       // Streams that leave something out, and one that breaks.
       { kind: "ws_drop", channel: "trades", probability: 0.01 },
       { kind: "ws_drop", channel: "orderbook", probability: 0.0005 },

@@ -54,7 +54,7 @@ const MARKETS = Object.values(DEMO_MARKETS).reduce((sum, symbols) => sum + symbo
 const TIME_FACTOR = 60;
 const WEEK_MS = 7 * 86_400_000;
 /** After the end, open gaps are given this long, in simulated time, to be asked for once more. */
-const GRACE_MS = 30 * 60_000;
+const GRACE_MS = 3 * 3_600_000;
 
 export function addDemoCommand(program: Command, context: CommandContext): void {
   program
