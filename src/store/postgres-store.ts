@@ -30,6 +30,13 @@ import { storableText } from "./storable-text.js";
 import { commitTrades } from "./trade-commit.js";
 import { PostgresTaskQueue, type TaskQueue } from "./task-queue.js";
 import { queryReadOnly } from "./read-only-query.js";
+import {
+  confirmVoids,
+  readDueVoids,
+  type DueVoid,
+  type DueVoidsRequest,
+  type VoidAnswer,
+} from "./void-records.js";
 import { reopenVoid } from "./void-reopening.js";
 import type {
   AuditFinding,
@@ -233,6 +240,14 @@ export class PostgresStore implements Store {
 
   reopenVoid(key: SeriesKey, range: TimeRange, doubt: VoidDoubt): Promise<TimeRange[]> {
     return this.#database.transaction("reopen a void", (client) => reopenVoid(client, key, range, doubt));
+  }
+
+  dueVoids(request: DueVoidsRequest): Promise<DueVoid[]> {
+    return this.#database.attempt("list voids to ask about", () => readDueVoids(this.#pool, request));
+  }
+
+  confirmVoids(key: SeriesKey, voids: readonly TimeRange[], answer: VoidAnswer): Promise<void> {
+    return this.#database.attempt("confirm voids", () => confirmVoids(this.#pool, key, voids, answer));
   }
 
   flaggedOpenTimes(key: SeriesKey, range: TimeRange, limit: number): Promise<number[]> {

@@ -13,6 +13,7 @@ import type { ErrorRecords } from "./error-records.js";
 import type { LiveRecords } from "./live-records.js";
 import type { QualityRecords } from "./quality-records.js";
 import type { TaskQueue } from "./task-queue.js";
+import type { DueVoid, DueVoidsRequest, VoidAnswer } from "./void-records.js";
 
 export interface StoredMarket extends MarketInfo {
   readonly id: number;
@@ -215,6 +216,10 @@ export interface Store {
    * @returns what was void and is a gap now
    */
   reopenVoid(key: SeriesKey, range: TimeRange, doubt: VoidDoubt): Promise<TimeRange[]>;
+  /** Voids of these series that the exchange should be asked about again, those due longest first. */
+  dueVoids(request: DueVoidsRequest): Promise<DueVoid[]>;
+  /** Adds an answer to the proofs of these voids; one that has changed meanwhile is left as it is. */
+  confirmVoids(key: SeriesKey, voids: readonly TimeRange[], answer: VoidAnswer): Promise<void>;
   /** Open times (epoch ms) of candles that bear a flag, latest first. */
   flaggedOpenTimes(key: SeriesKey, range: TimeRange, limit: number): Promise<number[]>;
   seriesStates(filter: SeriesFilter): Promise<SeriesState[]>;

@@ -9,6 +9,7 @@ import type { Log } from "../core/log.js";
 import type { RestExchange } from "../exchanges/exchange.js";
 import { CandleFeed } from "../pipeline/feed/candle-feed.js";
 import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
+import type { Testimony } from "../pipeline/feed/void-witness.js";
 import type { Validation } from "../pipeline/gate/validation.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { OpenGap, SeriesKey, Store, StoredMarket, SeriesState } from "../store/store.js";
@@ -121,9 +122,7 @@ export class CandleKeeper {
     followedMs: number | undefined,
     { endMs, lengthMs }: { endMs: number; lengthMs: number },
   ): number {
-    const { exchange, pageRowsMax } = this.#options;
-    const pageRows = Math.min(pageRowsMax ?? Infinity, exchange.traits.candlePageRowsMax);
-    return Math.max(endMs - pageRows * lengthMs, (followedMs ?? -Infinity) - HEAD_CANDLES * lengthMs);
+    return Math.max(endMs - this.pageRows * lengthMs, (followedMs ?? -Infinity) - HEAD_CANDLES * lengthMs);
   }
 
   /**
@@ -139,6 +138,27 @@ export class CandleKeeper {
     await this.#exchangeClock.keepMeasured(signal);
     await this.#options.store.expect(keyOf(series), range);
     return this.#pass(series, { range, overlap: 0 }, signal, onPage);
+  }
+
+  /** Asks again about voids of a series, see {@link CandleFeed.hearVoids}. */
+  async hearVoids<T extends TimeRange>(
+    series: Series,
+    voids: readonly T[],
+    signal: AbortSignal,
+  ): Promise<Testimony<T>> {
+    await this.#exchangeClock.keepMeasured(signal);
+    const [state] = await this.#options.store.seriesStates(keyOf(series));
+    return this.#feed.hearVoids(
+      { ...series, latestSeenMs: state?.latestCoveredMs ?? -Infinity },
+      voids,
+      signal,
+    );
+  }
+
+  /** Rows a page of the exchange holds at most. */
+  get pageRows(): number {
+    const { exchange, pageRowsMax } = this.#options;
+    return Math.min(pageRowsMax ?? Infinity, exchange.traits.candlePageRowsMax);
   }
 
   /** Now by the exchange's clock, by which the gap log's times are kept; epoch ms. */

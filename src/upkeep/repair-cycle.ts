@@ -1,5 +1,5 @@
-// One repair cycle after the other of a collector: failed tasks get their second chance, gaps become tasks, tasks that are
-// due are worked off, and what was changed in the past is made visible in the longer candles.
+// One repair cycle after the other of a collector: failed tasks get their second chance, voids are asked about again, gaps
+// become tasks, tasks that are due are worked off, and what was changed in the past is made visible in the longer candles.
 import type { Clock } from "../core/clock.js";
 import { TickwellError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
@@ -22,6 +22,7 @@ import {
   type Series,
 } from "./candle-keeper.js";
 import { countMissing } from "./missing-candles.js";
+import { VoidReview } from "./void-review.js";
 
 export interface RepairCycleOptions {
   readonly store: Store;
@@ -61,6 +62,7 @@ const FAILED_LISTED_MAX = 1_000;
 export class RepairCycle {
   readonly #options: RepairCycleOptions;
   readonly #scheduler: BackfillScheduler;
+  readonly #voids: VoidReview;
   /** By key: what is worked on, and where tasks of others are not. */
   #series: ReadonlyMap<string, Series> = new Map();
   /** Markets the exchange has refused to know in this cycle. */
@@ -71,6 +73,7 @@ export class RepairCycle {
   constructor(options: RepairCycleOptions) {
     this.#options = options;
     const { store, clock, isSimulated } = options;
+    this.#voids = new VoidReview(options);
     this.#scheduler = new BackfillScheduler({
       store,
       ...(isSimulated ? { nowMs: () => clock.nowMs() } : {}),
@@ -86,6 +89,7 @@ export class RepairCycle {
     this.#halted = undefined;
     this.#unknown.clear();
     await this.#retryFailed(series);
+    await this.#voids.run(series, signal);
     const total = { planned: 0, completed: 0, postponed: 0, retried: 0, failed: 0, candles: 0 };
     for (let round = 0; round < ROUNDS_MAX; round++) {
       total.planned += (await this.#plan(series)).tasks;

@@ -12,6 +12,7 @@
 // The latest candles and the older ones have an endpoint each: `candles` knows the last 1,440, `history-candles` lags.
 import type { CandleCandidate } from "../../core/model/candle.js";
 import type { TimeRange } from "../../core/range.js";
+import { formatTime } from "../../core/time.js";
 import {
   ceilToTimeframe,
   floorToTimeframe,
@@ -33,6 +34,8 @@ export const CANDLES_MAX = 300;
 
 /** Candles that `candles` certainly still has: it gives 1,440, and our clock and its node may differ. */
 const RECENT_CANDLES = 1_000;
+/** By so many candles `history-candles` may lag the present; older ones that `candles` has, it must have too. */
+const HISTORY_LAG_MAX_CANDLES = 120;
 /** Answers for one window: more than this, and the venue gives a handful of rows at a time. */
 const ANSWERS_MAX = 40;
 /** Halvings of a range: 2^40 candles of a minute are two million years. */
@@ -134,7 +137,20 @@ export class OkxCandles {
     if (range.startMs >= this.#recentFromMs)
       return this.#askEndpoint(OKX_ENDPOINTS.historyCandles, range, limit);
     const recent = { startMs: this.#recentFromMs, endMs: range.endMs };
-    return this.#askEndpoint(OKX_ENDPOINTS.candles, recent, limit);
+    const latest = await this.#askEndpoint(OKX_ENDPOINTS.candles, recent, limit);
+    if (latest.length > 0) this.#refuseDenial(oldestOf(latest));
+    return latest;
+  }
+
+  /** The two endpoints are caches of their own: one that has lost its rows answers with nothing, and proves nothing. */
+  #refuseDenial(knownMs: number): void {
+    const laggingMs = RECENT_CANDLES - HISTORY_LAG_MAX_CANDLES;
+    const lagFromMs = this.#recentFromMs + laggingMs * timeframeMs(this.#market.timeframe);
+    if (knownMs >= lagFromMs) return;
+    throw malformed(
+      "$.data",
+      `history-candles has no row of a range in which candles has some from ${formatTime(knownMs)} on; expected both to know what is older than ${HISTORY_LAG_MAX_CANDLES} candles`,
+    );
   }
 
   #askEndpoint(endpoint: string, range: TimeRange, limit: number): Promise<CandleCandidate[]> {

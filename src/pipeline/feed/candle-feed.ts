@@ -22,7 +22,14 @@ import type { Stage } from "../stage/stage.js";
 import { nextAskMs, readPage, soundCandles, type PageContext } from "./candle-page.js";
 import type { ExchangeClock } from "./exchange-clock.js";
 import { isCleaner, pageDoubts } from "./page-doubts.js";
-import { claimsInDoubt, hearWitness, widerQuestion, withBelieved, witnessesIn } from "./void-witness.js";
+import {
+  claimsInDoubt,
+  hearWitnesses,
+  withBelieved,
+  witnessesAround,
+  type Testimony,
+  type WitnessContext,
+} from "./void-witness.js";
 
 export interface CandleFeedOptions {
   readonly exchange: RestExchange;
@@ -126,6 +133,50 @@ export class CandleFeed {
     );
     return Math.max(...page.candidates.map((candidate) => candidate.openTimeMs ?? -Infinity), -Infinity);
   }
+
+  /**
+   * Asks again about what was believed to be void, together with candles that must come back. Stores nothing.
+   * @param voids of one series, not longer than a page in all unless it is one
+   * @throws the error of the exchange when it cannot be asked; the signal's reason
+   */
+  async hearVoids<T extends TimeRange>(
+    request: Pick<FeedRequest, "market" | "timeframe" | "latestSeenMs">,
+    voids: readonly T[],
+    signal: AbortSignal,
+  ): Promise<Testimony<T>> {
+    const { exchange } = this.#options;
+    const { market, timeframe } = request;
+    const context = witnessContext(this.#options, request);
+    const limit = context.pageRows;
+    const ask = ({ startMs, endMs }: TimeRange): Promise<CandlePage> =>
+      exchange.fetchCandles(
+        { nativeSymbol: market.nativeSymbol, timeframe, fromMs: startMs, toMs: endMs, limit },
+        signal,
+      );
+    return hearWitnesses(ask, voids, await witnessesAround(voids, [], context));
+  }
+}
+
+/** What the series knows of its own. */
+function witnessContext(
+  options: CandleFeedOptions,
+  { market, timeframe, latestSeenMs }: Pick<FeedRequest, "market" | "timeframe" | "latestSeenMs">,
+): WitnessContext {
+  const { exchange, exchangeClock, pageRowsMax, recentCandles } = options;
+  return {
+    timeframe,
+    latestSeenMs,
+    exchangeNowMs: exchangeClock.nowMs(),
+    pageRows: pageRowsOf({ exchange, pageRowsMax }),
+    stored: async (beforeMs, count) => {
+      const stored = (await recentCandles?.({ marketId: market.id, timeframe }, beforeMs, count)) ?? [];
+      return stored.map(({ openTimeMs }) => openTimeMs);
+    },
+  };
+}
+
+function pageRowsOf({ exchange, pageRowsMax }: Pick<CandleFeedOptions, "exchange" | "pageRowsMax">): number {
+  return Math.min(pageRowsMax ?? Infinity, exchange.traits.candlePageRowsMax);
 }
 
 /** The last candles before a window, handed from one to the next. */
@@ -320,55 +371,30 @@ class FeedRun {
 
   /** Claims that the answer alone does not carry are believed only as far as a wider question says the same. */
   async #confirmVoids(range: TimeRange, recent: readonly Neighbour[], answer: Answer): Promise<Answer> {
-    const { exchangeClock } = this.#options;
-    const { timeframe } = this.#request;
     const claims = claimsInDoubt(answer.batch, this.#pageRows());
     if (claims.length === 0) return answer;
-    const limit = this.#pageRows();
-    const exchangeNowMs = exchangeClock.nowMs();
-    const question = widerQuestion(claims, { timeframe, exchangeNowMs, pageRows: limit });
-    const known = await this.#knownAround(question, claims, [...recent, ...soundCandles(answer.batch)]);
+    const seen = [...recent, ...soundCandles(answer.batch)].map(({ openTimeMs }) => openTimeMs);
+    const witnesses = await witnessesAround(claims, seen, {
+      ...witnessContext(this.#options, this.#request),
+      latestSeenMs: this.#latestSeenMs,
+    });
     // Nothing is known that the exchange could deny: there is no better question than the first.
-    if (known.size === 0) return answer;
+    if (witnesses.known.size === 0) return answer;
     const context = this.#contextOf(range, recent);
-    const page = await this.#askBeside(question);
-    const heard = page && hearWitness(page, { claims, known, question, limit, timeframe });
-    if (page && heard?.contradicts === true && page.provenToMs > range.startMs) {
+    const heard = await hearWitnesses((question) => this.#askBeside(question), claims, witnesses);
+    const { page } = heard;
+    if (page && heard.contradicts && page.provenToMs > range.startMs) {
       const better = { ...page, provenToMs: Math.min(page.provenToMs, range.endMs) };
       // What this answer does not hold has been absent once, whatever was said before.
       const batch = readPage(better, { ...context, openGaps: [] });
       return { page: better, batch: { ...batch, rejected: [...answer.batch.rejected, ...batch.rejected] } };
     }
     const batch = withBelieved(answer.batch, claims, {
-      believed: heard?.believed ?? [],
+      believed: heard.believed,
       request: page?.request ?? answer.page.request,
       nextAskMs: (claim) => nextAskMs(claim, context),
     });
     return { page: answer.page, batch };
-  }
-
-  /** Open times around the claims at which the exchange is known to have candles. */
-  async #knownAround(
-    question: TimeRange,
-    claims: readonly TimeRange[],
-    seen: readonly Neighbour[],
-  ): Promise<Set<number>> {
-    const { recentCandles } = this.#options;
-    const { market, timeframe } = this.#request;
-    const key = { marketId: market.id, timeframe };
-    const firstMs = Math.min(...claims.map(({ startMs }) => startMs));
-    const count = witnessesIn(this.#pageRows());
-    const stored = recentCandles
-      ? [...(await recentCandles(key, firstMs, count)), ...(await recentCandles(key, question.endMs, count))]
-      : [];
-    const known = [...seen, ...stored].map(({ openTimeMs }) => openTimeMs);
-    const isClaimed = (timeMs: number): boolean =>
-      claims.some(({ startMs, endMs }) => timeMs >= startMs && timeMs < endMs);
-    return new Set(
-      [...known, this.#latestSeenMs].filter(
-        (timeMs) => timeMs >= question.startMs && timeMs < question.endMs && !isClaimed(timeMs),
-      ),
-    );
   }
 
   /** A question beside the plan: without an answer, one goes on with what one has. The next window meets the error. */
@@ -453,8 +479,7 @@ class FeedRun {
   }
 
   #pageRows(): number {
-    const { pageRowsMax, exchange } = this.#options;
-    return Math.min(pageRowsMax ?? exchange.traits.candlePageRowsMax, exchange.traits.candlePageRowsMax);
+    return pageRowsOf(this.#options);
   }
 }
 

@@ -230,7 +230,8 @@ describe("a stretch where the exchange has nothing", () => {
     expect(exchange.asked).toEqual([
       [0, 60],
       [10, 20],
-      [7, 23],
+      // Nothing nearer is known yet behind it.
+      [7, 60],
       [20, 60],
       [17, 53],
     ]);
@@ -664,11 +665,24 @@ describe("an empty answer, told twice,", () => {
     expectSpokenForOnce(stage, 20, 26);
   });
 
-  it("is believed as it stands where no neighbour is known: there is no better question", async () => {
+  it("is no void when the latest candle that was ever shown does not come back", async () => {
     const { exchange, stage, fetch } = sceneOf([]);
     await fetch(20, 26, again);
-    expect(exchange.asked).toEqual([[20, 26]]);
-    expect(voidsOf(stage)).toEqual([[20, 26]]);
+    expect(exchange.asked).toEqual([
+      [20, 26],
+      [17, 901],
+    ]);
+    expect(voidsOf(stage)).toEqual([]);
+    expect(missingIn(stage.batches, "absent")).toEqual([[20, 26]]);
+  });
+
+  it("is believed as it stands where no candle at all is known: there is no better question", async () => {
+    const { exchange, stage, fetch } = sceneOf([]);
+    const dayAgo = { ...oldGap(20, 26), startMs: NOW_MS - 30 * 3_600_000, endMs: NOW_MS - 29 * 3_600_000 };
+    const suspended = { market: { ...MARKET, isActive: false }, openGaps: [dayAgo] };
+    await fetch(toMinute(dayAgo.startMs), toMinute(dayAgo.endMs), suspended);
+    expect(exchange.asked).toHaveLength(1);
+    expect(voidsOf(stage)).toHaveLength(1);
   });
 
   it("needs no wider question when it is a small hole among rows", async () => {
