@@ -211,16 +211,20 @@ export class Collector {
       clock,
       log,
       cycles: [
-        cycle("collect", collectMs, 0, async (each) =>
-          hooks.onCollected?.(await this.runCollectionCycle(each, { withinMs: collectMs })),
-        ),
-        cycle("repair", backfillMs, Math.min(FIRST_REPAIR_AFTER_MS, backfillMs), async (each) =>
-          hooks.onRepaired?.(await this.runBackfillCycle(each)),
-        ),
+        // The work is done whether or not somebody is told: the argument of an optional call is not evaluated without it.
+        cycle("collect", collectMs, 0, async (each) => {
+          const report = await this.runCollectionCycle(each, { withinMs: collectMs });
+          hooks.onCollected?.(report);
+        }),
+        cycle("repair", backfillMs, Math.min(FIRST_REPAIR_AFTER_MS, backfillMs), async (each) => {
+          const report = await this.runBackfillCycle(each);
+          hooks.onRepaired?.(report);
+        }),
         // Not before the first repairs: a score of what nobody has fetched yet says nothing.
-        cycle("quality", qualityMs, qualityMs, async (each) =>
-          hooks.onChecked?.(await this.runQualityCheckCycle(each)),
-        ),
+        cycle("quality", qualityMs, qualityMs, async (each) => {
+          const report = await this.runQualityCheckCycle(each);
+          hooks.onChecked?.(report);
+        }),
       ],
     });
     const live = await this.#prepareLive(bounded);

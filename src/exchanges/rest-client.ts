@@ -1,7 +1,7 @@
 // A venue's REST endpoints, one request at a time. In: a path, its parameters and what the venue alone knows. Out: what
 // the caller reads from the JSON, or a TickwellError; every failed attempt and every success is reported on the way.
 import { classifyError, describeError, TickwellError, type Fault } from "../core/fault.js";
-import { CircuitBreaker } from "../core/net/circuit-breaker.js";
+import { HostCircuits } from "../core/net/host-circuits.js";
 import { HttpClient, type HttpResponse } from "../core/net/http-client.js";
 import { retryWithBackoff } from "../core/retry.js";
 import type { ExchangeOptions } from "./exchange.js";
@@ -56,7 +56,7 @@ export interface VenueRest {
   refusalInBody?(json: unknown, question: RefusedQuestion): TickwellError | undefined;
 }
 
-/** Failed attempts in a row after which a host is left alone for a while. */
+/** Failed attempts in a row after which a host, or a market of it, is left alone for a while. */
 const FAILURES_MAX = 10;
 const SAMPLE_CHARS_MAX = 200;
 
@@ -77,7 +77,7 @@ export class RestClient {
   readonly #options: ExchangeOptions;
   readonly #http = new HttpClient();
   readonly #bans: HostBan;
-  readonly #circuit: CircuitBreaker;
+  readonly #circuits: HostCircuits;
 
   /** @throws TickwellError `config` for a `restUrl` that is no address */
   constructor(venue: VenueRest, options: ExchangeOptions) {
@@ -86,7 +86,7 @@ export class RestClient {
     this.#venue = venue;
     this.#options = options;
     this.#bans = new HostBan({ exchange: venue.id, host: this.#host }, options);
-    this.#circuit = new CircuitBreaker({
+    this.#circuits = new HostCircuits({
       subject: `${venue.id}: ${this.#host}`,
       clock: options.clock,
       // The attempts at one bad page must not stop all the others.
@@ -105,7 +105,7 @@ export class RestClient {
     let isHeldBack = false;
     const checkCircuit = (): void => {
       isHeldBack = true;
-      this.#circuit.check();
+      this.#circuits.check(request.nativeSymbol);
       isHeldBack = false;
     };
     const once = async (number: number): Promise<T> => {
@@ -116,7 +116,7 @@ export class RestClient {
       await this.#venue.acquire(request, signal);
       this.#bans.checkKnown();
       checkCircuit();
-      return this.#circuit.run(() => {
+      return this.#circuits.run(request.nativeSymbol, () => {
         hasLeft = true;
         return this.#ask(request, signal);
       });

@@ -100,6 +100,8 @@ export interface ClaimRequest extends AtTime {
   readonly marketIds?: readonly number[] | undefined;
   /** Never these, even if their lease has run out. */
   readonly excludedIds?: readonly number[];
+  /** None of these markets. */
+  readonly excludedMarketIds?: readonly number[];
 }
 
 export interface TaskFilter {
@@ -238,7 +240,7 @@ export class PostgresTaskQueue implements TaskQueue {
            WHERE status IN ('pending', 'running') AND data_type = 'ohlcv'
              AND (status = 'pending' AND coalesce(next_attempt_at <= coalesce($1::timestamptz, now()), true)
                   OR status = 'running' AND lease_until <= coalesce($1::timestamptz, now()) AND retry_count < max_retries)
-             AND ($2::int[] IS NULL OR market_id = ANY ($2)) AND id <> ALL ($3::bigint[])
+             AND ($2::int[] IS NULL OR market_id = ANY ($2)) AND id <> ALL ($3::bigint[]) AND market_id <> ALL ($7::int[])
            ORDER BY priority DESC, end_time DESC, id LIMIT $4 FOR UPDATE SKIP LOCKED
          ), claimed AS (
            UPDATE backfill_tasks t SET status = 'running', claim_token = gen_random_uuid(), worker = $5,
@@ -254,6 +256,7 @@ export class PostgresTaskQueue implements TaskQueue {
           request.limit ?? 1,
           storableText(request.worker),
           request.leaseMs,
+          request.excludedMarketIds ?? [],
         ],
       );
       return rows.map((row) => ({ ...toTask(row), claimToken: row.claim_token }));

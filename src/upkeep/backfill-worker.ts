@@ -9,19 +9,24 @@ import type { ClaimedTask } from "../store/task-queue.js";
 import { LEASE_MS } from "./backfill-scheduler.js";
 import { judgeBackfill, type Verdict } from "./backfill-verdict.js";
 import type { PassOutcome } from "./candle-keeper.js";
+import { doneWhileMoving } from "./places.js";
 
 export interface BackfillWorkerOptions {
   readonly store: Pick<Store, "tasks" | "missing" | "openGaps">;
-  /** One pass over the task's range, such as that of {@link CandleKeeper.fill}. What it has fetched must be in coverage. */
+  /**
+   * One pass over the task's range, such as that of {@link CandleKeeper.fill}. What it has fetched must be in coverage.
+   * Calls `moved` after each page: a task that does not move holds up no others.
+   */
   readonly fill: (
     task: ClaimedTask,
     signal: AbortSignal,
+    moved: () => void,
   ) => Promise<Pick<PassOutcome, "candles" | "nextAskMs">>;
   readonly clock: Clock;
   readonly random: Random;
   /** For people who look at the queue: who works on a task. */
   readonly name: string;
-  /** Tasks worked on at once. */
+  /** Tasks worked on at once, beside those that hang. */
   readonly concurrency: number;
   /** Only tasks of these markets; any when undefined. */
   readonly marketIds?: readonly number[] | undefined;
@@ -29,7 +34,7 @@ export interface BackfillWorkerOptions {
   readonly tasksMax?: number;
   /** Now in simulated time, epoch ms; leases and due times are by the database's own clock when absent. */
   readonly nowMs?: () => number;
-  /** What the watch over the leases waits on. Not `clock`: one that is moved on by being waited on would run away. */
+  /** What the watch over the leases, and over tasks that hang, waits on. Not `clock`: one that is moved on by being waited on would run away. */
   readonly timer?: Clock;
   readonly onTask?: (event: TaskEvent) => void;
 }
@@ -58,8 +63,13 @@ const RENEW_EVERY_MS = 20_000;
 /** How often the watch looks whether it is time, since a simulated clock, or a set one, jumps. */
 const WATCH_EVERY_MS = 1_000;
 const TASKS_MAX = 1_000;
-/** So many in a row thrown out by a fault that may pass: the exchange is away, and the rest keep their attempts. */
+/**
+ * So many of a market in a row thrown out by a fault that may pass: the rest of its tasks keep their attempts. So many markets in a
+ * row: the exchange is away.
+ */
 const FAULTS_IN_A_ROW_MAX = 3;
+/** Tasks that hang at once; beyond that, their places are waited for. */
+const HANGING_MAX = 16;
 
 interface Held {
   readonly task: ClaimedTask;
@@ -71,14 +81,22 @@ interface Held {
 interface Run {
   readonly report: { -readonly [K in keyof WorkReport]: number };
   readonly held: Map<number, Held>;
+  /** Ends the run with an error that is not of one task. */
+  readonly fail: (error: unknown) => void;
+  /** Tasks that do not move, by market. */
+  readonly hanging: Map<Promise<void>, number>;
+  /** Faults in a row, by market. */
+  readonly faults: Map<number, number>;
+  /** Markets at fault since one was not. */
+  readonly faultsInARow: Set<number>;
   renewedMs: number;
   claims: number;
-  faultsInARow: number;
 }
 
 // An attempt, step by step:
 // 1. Leases that are getting old are renewed, then a task is claimed. A worker never claims what it holds itself, even if a
-//    clock that jumped has let its lease run out.
+//    clock that jumped has let its lease run out; nor anything of a market that hangs or was at fault several times in a row.
+//    A task that does not move leaves its place to another, and goes on.
 // 2. While `fill` works, a watch renews the leases of all tasks held. A lease that cannot be renewed is lost: the fill is
 //    told to stop, and nothing is said of the task.
 // 3. What is missing is read from coverage, and the verdict follows (backfill-verdict.ts).
@@ -107,8 +125,11 @@ export class BackfillWorker {
       report: { completed: 0, postponed: 0, retried: 0, failed: 0, candles: 0 },
       held: new Map(),
       renewedMs: this.#options.clock.nowMs(),
+      fail: (error) => broken.abort(error),
+      hanging: new Map(),
+      faults: new Map(),
+      faultsInARow: new Set(),
       claims: 0,
-      faultsInARow: 0,
     };
     const orBreak = (error: unknown): never => {
       broken.abort(error);
@@ -122,7 +143,7 @@ export class BackfillWorker {
     done.abort();
     const all = [...results, ...(await Promise.allSettled([watch]))];
     // Every other one failed because of the first.
-    if (all.some((result) => result.status === "rejected")) {
+    if (broken.signal.aborted || all.some((result) => result.status === "rejected")) {
       signal.throwIfAborted();
       throw broken.signal.reason;
     }
@@ -131,8 +152,12 @@ export class BackfillWorker {
 
   async #workOn(run: Run, signal: AbortSignal): Promise<void> {
     const { store, name, marketIds, tasksMax = TASKS_MAX } = this.#options;
-    while (run.claims < tasksMax && run.faultsInARow < FAULTS_IN_A_ROW_MAX) {
+    while (run.claims < tasksMax && run.faultsInARow.size < FAULTS_IN_A_ROW_MAX) {
       signal.throwIfAborted();
+      if (run.hanging.size >= HANGING_MAX) {
+        await Promise.race(run.hanging.keys());
+        continue;
+      }
       run.claims++;
       await this.#renewLeases(run);
       const [task] = await store.tasks.claim({
@@ -140,20 +165,33 @@ export class BackfillWorker {
         leaseMs: LEASE_MS,
         marketIds,
         excludedIds: [...run.held.keys()],
+        excludedMarketIds: leftAlone(run),
         nowMs: this.#options.nowMs?.(),
       });
-      if (!task) return;
-      const held = { task, lost: new AbortController() };
-      run.held.set(task.id, held);
-      try {
-        await this.#work(run, held, signal);
-      } finally {
-        run.held.delete(task.id);
-      }
+      if (task) await this.#workInPlace(run, { task, lost: new AbortController() }, signal);
+      // When one of these moves again, there may be more to do for its market.
+      else if (run.hanging.size > 0) await Promise.race(run.hanging.keys());
+      else return;
     }
+    await Promise.all(run.hanging.keys());
   }
 
-  async #work(run: Run, { task, lost }: Held, signal: AbortSignal): Promise<void> {
+  /** Until the task has ended, or does not move; then it goes on beside the others. */
+  async #workInPlace(run: Run, held: Held, signal: AbortSignal): Promise<void> {
+    const { task } = held;
+    const timer = this.#timer;
+    let movedMs = timer.nowMs();
+    run.held.set(task.id, held);
+    const working = this.#work(run, held, signal, () => (movedMs = timer.nowMs())).finally(() => {
+      run.held.delete(task.id);
+      run.hanging.delete(working);
+    });
+    if (await doneWhileMoving(working, { movedMs: () => movedMs, timer })) return;
+    run.hanging.set(working, task.marketId);
+    working.catch(run.fail);
+  }
+
+  async #work(run: Run, { task, lost }: Held, signal: AbortSignal, moved: () => void): Promise<void> {
     const { store, fill, clock, random } = this.#options;
     this.#tell("claimed", task);
     let candles = 0;
@@ -162,7 +200,7 @@ export class BackfillWorker {
     const missingBeforeMs = totalMs(await store.missing(task, task));
     try {
       signal.throwIfAborted();
-      ({ candles, nextAskMs } = await fill(task, AbortSignal.any([signal, lost.signal])));
+      ({ candles, nextAskMs } = await fill(task, AbortSignal.any([signal, lost.signal]), moved));
     } catch (thrown) {
       if (signal.aborted) {
         await this.#giveBack(task);
@@ -189,8 +227,7 @@ export class BackfillWorker {
       return;
     }
     run.report[kind]++;
-    const isFault = error !== undefined && kind !== "failed";
-    run.faultsInARow = isFault ? run.faultsInARow + 1 : 0;
+    noteFault(run, task.marketId, error !== undefined && kind !== "failed");
     this.#tell(kind, task, candles, outcome.status === "completed" ? undefined : outcome.errorMessage);
   }
 
@@ -239,5 +276,21 @@ export class BackfillWorker {
 
   #tell(kind: TaskEvent["kind"], task: ClaimedTask, candles = 0, detail?: string): void {
     this.#options.onTask?.({ kind, task, candles, detail });
+  }
+}
+
+/** Markets of which nothing more is claimed in this run. */
+function leftAlone(run: Run): number[] {
+  const faulty = [...run.faults].filter(([, faults]) => faults >= FAULTS_IN_A_ROW_MAX);
+  return [...new Set([...run.hanging.values(), ...faulty.map(([marketId]) => marketId)])];
+}
+
+function noteFault(run: Run, marketId: number, isFault: boolean): void {
+  if (isFault) {
+    run.faults.set(marketId, (run.faults.get(marketId) ?? 0) + 1);
+    run.faultsInARow.add(marketId);
+  } else {
+    run.faults.delete(marketId);
+    run.faultsInARow.clear();
   }
 }

@@ -1,9 +1,11 @@
 // One collection cycle after the other over many series. A series that is still being waited for when a cycle's time is
 // over keeps its place and is left alone by the next cycle: it delays nobody, and is never collected twice at once.
-import pLimit from "p-limit";
-import type { Clock } from "../core/clock.js";
+import pLimit, { type LimitFunction } from "p-limit";
+import { systemClock, type Clock } from "../core/clock.js";
+import { formatMarketName } from "../core/model/market.js";
 import type { Random } from "../core/random.js";
 import type { PassOutcome, Series } from "./candle-keeper.js";
+import { doneWhileMoving } from "./places.js";
 
 export interface CollectionCycleOptions {
   /** Collects one series once. */
@@ -12,6 +14,8 @@ export interface CollectionCycleOptions {
   readonly nameOf: (series: Series) => string;
   readonly clock: Clock;
   readonly random: Random;
+  /** What tells that a series hangs; default the machine's clock. */
+  readonly timer?: Clock;
 }
 
 /** Where a cycle is one of many: its requests are spread, and it ends after `withinMs`. */
@@ -34,14 +38,17 @@ export interface CollectionOutcome {
   readonly unfinished: number;
 }
 
-/** Series fetched side by side; the rate limit, not this, is the bound. A market that hangs holds one place. */
+/** Series fetched side by side; the rate limit, not this, is the bound. One that hangs goes on without a place. */
 const SERIES_AT_ONCE = 16;
+/** Of one market: where one of its series hangs, the others will too. */
+const SERIES_OF_A_MARKET_AT_ONCE = 2;
 /** Starts are spread over so much for each series, at most a tenth of the cycle: no burst at each full minute. */
 const SPREAD_PER_SERIES_MS = 50;
 
 export class CollectionCycle {
   readonly #options: CollectionCycleOptions;
-  readonly #limit = pLimit(SERIES_AT_ONCE);
+  readonly #places = pLimit(SERIES_AT_ONCE);
+  readonly #markets = new Map<string, LimitFunction>();
   readonly #atWork = new Map<string, Promise<void>>();
   #ended: { readonly series: Series; readonly outcome?: PassOutcome; readonly error?: unknown }[] = [];
 
@@ -81,14 +88,38 @@ export class CollectionCycle {
     const { collect, clock } = this.#options;
     try {
       if (delayMs > 0) await clock.sleep(delayMs, signal);
-      const outcome = await this.#limit(() => {
-        signal.throwIfAborted();
-        return collect(series, signal);
-      });
+      const outcome = await this.#limitOf(series)(() =>
+        this.#inPlace(async () => {
+          signal.throwIfAborted();
+          return collect(series, signal);
+        }),
+      );
       this.#ended.push({ series, outcome });
     } catch (error) {
       if (!signal.aborted) this.#ended.push({ series, error });
     }
+  }
+
+  /** Begins when there is a place, and gives it up when it takes long. */
+  #inPlace(work: () => Promise<PassOutcome>): Promise<PassOutcome> {
+    const timer = this.#options.timer ?? systemClock;
+    return new Promise((resolve, reject) => {
+      void this.#places(async () => {
+        const begunMs = timer.nowMs();
+        const working = work();
+        working.then(resolve, reject);
+        await doneWhileMoving(working, { movedMs: () => begunMs, timer }).catch(() => undefined);
+      });
+    });
+  }
+
+  #limitOf({ market }: Series): LimitFunction {
+    const name = formatMarketName(market);
+    const known = this.#markets.get(name);
+    if (known) return known;
+    const created = pLimit(SERIES_OF_A_MARKET_AT_ONCE);
+    this.#markets.set(name, created);
+    return created;
   }
 
   #takeOutcome(): CollectionOutcome {

@@ -136,20 +136,20 @@ export class RepairCycle {
       concurrency: workers,
       marketIds: [...new Set(series.map(({ market }) => market.id))],
       tasksMax: TASKS_A_ROUND,
-      fill: (task, bounded) => this.#fill(task, bounded),
+      fill: (task, bounded, moved) => this.#fill(task, bounded, moved),
       onTask: (event) => this.#tell(event),
       ...(isSimulated ? { nowMs: () => clock.nowMs() } : {}),
     });
     return worker.workOff(signal);
   }
 
-  async #fill(task: ClaimedTask, signal: AbortSignal): Promise<PassOutcome> {
+  async #fill(task: ClaimedTask, signal: AbortSignal, moved: () => void): Promise<PassOutcome> {
     const { keeper, store } = this.#options;
     const known = this.#series.get(seriesKeyText(task));
     const market = known?.market ?? (await store.listMarkets()).find((each) => each.id === task.marketId);
     if (!market) throw new Error(`market ${task.marketId} of task ${task.id} is not stored`);
     try {
-      return await keeper.fill({ market, timeframe: task.timeframe }, task, signal);
+      return await keeper.fill({ market, timeframe: task.timeframe }, task, signal, moved);
     } catch (error) {
       if (error instanceof TickwellError && error.fault.kind === "validation") this.#halted ??= error;
       if (error instanceof TickwellError && error.fault.kind === "bad_symbol") this.#unknown.add(market.id);

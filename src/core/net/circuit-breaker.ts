@@ -54,6 +54,11 @@ export class CircuitBreaker {
     this.#pauseMaxMs = options.pauseMaxMs ?? PAUSE_MAX_MS;
   }
 
+  /** True when the last attempt failed. */
+  get hasFailed(): boolean {
+    return this.#failures > 0;
+  }
+
   /** @throws TickwellError of the kind that opened the circuit, when an attempt would not pass now */
   check(): void {
     const open = this.#open;
@@ -84,6 +89,21 @@ export class CircuitBreaker {
       throw error;
     } finally {
       if (isProbe) this.#isProbing = false;
+    }
+  }
+
+  /**
+   * Makes an attempt whether or not it would pass, and learns from its end.
+   * @throws what `attempt` throws
+   */
+  async observe<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      const result = await attempt();
+      this.#close();
+      return result;
+    } catch (error) {
+      this.#learn(error, false);
+      throw error;
     }
   }
 

@@ -43,7 +43,8 @@ export interface HttpClientOptions {
 
 /** Binance's exchangeInfo, the largest answer known, has some 10 MB. */
 const BODY_BYTES_MAX = 32 * 1024 ** 2;
-const CONNECTIONS_MAX = 8;
+/** A request that hangs holds a connection: those of a few markets must leave enough for all others. */
+const CONNECTIONS_MAX = 64;
 const KEEP_ALIVE_MS = 10_000;
 /** Bytes of a header block; Node's own default. */
 const HEADER_BYTES_MAX = 16_384;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { TickwellError, type Fault } from "../../../src/core/fault.js";
 import { silentLog } from "../../../src/core/log.js";
+import { until } from "../../support/until.js";
 import { seededRandom } from "../../../src/core/random.js";
 import type { SeriesKey, Store } from "../../../src/store/store.js";
 import type { ClaimedTask } from "../../../src/store/task-queue.js";
@@ -41,7 +42,7 @@ type Fill = BackfillWorkerOptions["fill"];
 const minuteOf = (timeMs: number): number => (timeMs - minuteMs(0)) / MINUTE_MS;
 
 /** Stores the whole range of the task. */
-const fillAll: Fill = async (task) => {
+const fillAll = async (task: ClaimedTask): Promise<{ candles: number; nextAskMs: undefined }> => {
   const candles = candlesBetween(minuteOf(task.startMs), minuteOf(task.endMs));
   await store.commit([batchOf(task.marketId, candles)]);
   return { candles: candles.length, nextAskMs: undefined };
@@ -73,9 +74,9 @@ describe("BackfillWorker", () => {
   it("works off what is due and completes what coverage confirms", async () => {
     const key = await newTasks(95);
     const started: number[] = [];
-    const report = await worker((task, signal) => {
+    const report = await worker((task) => {
       started.push(minuteOf(task.startMs));
-      return fillAll(task, signal);
+      return fillAll(task);
     }).workOff(never);
     expect(report).toEqual({ ...NOTHING, completed: 10, candles: 95 });
     expect(started).toEqual([90, 80, 70, 60, 50, 40, 30, 20, 10, 0]);
@@ -228,7 +229,7 @@ describe("BackfillWorker", () => {
     const begun: number[] = [];
     let release = (): void => undefined;
     const second = new Promise<void>((resolve) => (release = resolve));
-    const fill = async (task: ClaimedTask, signal: AbortSignal) => {
+    const fill = async (task: ClaimedTask) => {
       begun.push(task.id);
       if (begun.length === 1) {
         await second;
@@ -236,7 +237,7 @@ describe("BackfillWorker", () => {
         clock.advance(600_000);
         setTimeout(release, 50);
       }
-      return fillAll(task, signal);
+      return fillAll(task);
     };
     const report = await worker(fill, { clock, nowMs: () => clock.nowMs() }).workOff(never);
     expect(report).toMatchObject({ completed: 2 });
@@ -295,5 +296,41 @@ describe("tasks filled by the candle keeper", () => {
     expect(await working.workOff(never)).toMatchObject({ completed: 1, postponed: 0, retried: 0, failed: 0 });
     expect((await store.tasks.list()).reduce((sum, task) => sum + task.actualRecords, 0)).toBe(355);
     await world.expectTruth("BTC/USDT", "1m", range);
+  });
+
+  it("goes on with other markets while tasks of one hang, and takes no more of that one", async () => {
+    const hanging = await newTasks(40);
+    const healthy = await newTasks(95);
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const begun: number[] = [];
+    const fill = async (task: ClaimedTask) => {
+      begun.push(task.marketId);
+      if (task.marketId === hanging.marketId) await released;
+      return fillAll(task);
+    };
+    // Ties of priority and end go by id: the one that hangs would be first wherever both wait.
+    const run = worker(fill, { concurrency: 2 }).workOff(never);
+    await until(async () => (await store.missing(healthy, { startMs: 0, endMs: minuteMs(95) })).length === 0);
+    const heldByHanging = begun.filter((marketId) => marketId === hanging.marketId).length;
+    expect(heldByHanging).toBeGreaterThan(0);
+    expect(heldByHanging).toBeLessThanOrEqual(2);
+    release();
+    expect(await run).toMatchObject({ completed: 14, failed: 0 });
+  });
+
+  it("leaves the rest of a market alone after three faults in a row, and goes on with the others", async () => {
+    const faulty = await newTasks(95);
+    const healthy = await newTasks(95);
+    let tried = 0;
+    const fill: Fill = async (task) => {
+      if (task.marketId !== faulty.marketId) return fillAll(task);
+      tried++;
+      throw new TickwellError({ kind: "timeout", timeoutMs: 10_000 }, "no answer");
+    };
+    const report = await worker(fill, { concurrency: 1 }).workOff(never);
+    expect(report).toMatchObject({ completed: 10, postponed: 3 });
+    expect(tried).toBe(3);
+    expect(await store.missing(healthy, { startMs: 0, endMs: minuteMs(95) })).toEqual([]);
   });
 });
