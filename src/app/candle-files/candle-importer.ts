@@ -1,7 +1,10 @@
 // Takes chunks of a file's rows into a series: gate, expectation, stage. Refused rows leave their minutes as gaps with
 // that reason, which is recorded at the end, when it is known that no other row has filled them.
 import type { Clock } from "../../core/clock.js";
+import type { Candle } from "../../core/model/candle.js";
 import type { CandleBatch, MissingRange, Rejection } from "../../core/model/candle-batch.js";
+import { CONTEXT_CANDLES, flagCandles, type Neighbour } from "../../pipeline/gate/candle-flags.js";
+import { DEFAULT_VALIDATION } from "../../pipeline/gate/validation.js";
 import { intersectRanges, mergeRanges, subtractRanges, type TimeRange } from "../../core/range.js";
 import type { Stage } from "../../pipeline/stage/stage.js";
 import type { SeriesKey, Store } from "../../store/store.js";
@@ -14,7 +17,7 @@ import { checkRows, type RefusedRow, type SpoiledRange } from "./row-check.js";
 const SPOILED_MAX = 5_000;
 
 export interface CandleImporterOptions {
-  readonly store: Pick<Store, "expect" | "missing">;
+  readonly store: Pick<Store, "expect" | "missing" | "recentCandles">;
   readonly stage: Stage;
   readonly clock: Clock;
   readonly key: SeriesKey;
@@ -31,6 +34,8 @@ export class CandleImporter {
   #extent: TimeRange | undefined;
   #lastTimeMs: number | undefined;
   #lastSequence = 0;
+  /** The last candles of the chunk before. */
+  #recent: readonly Neighbour[] = [];
 
   constructor(options: CandleImporterOptions) {
     this.#options = options;
@@ -67,6 +72,7 @@ export class CandleImporter {
       {
         ...this.#batch(nowMs),
         candles: checked.candles,
+        flags: await this.#flags(checked.candles),
         rejected: checked.refused.map(({ rejection }) => rejection),
       },
       signal,
@@ -76,6 +82,17 @@ export class CandleImporter {
     this.#lastTimeMs = checked.lastTimeMs ?? this.#lastTimeMs;
     for (const spoiled of checked.spoiled) this.#remember(spoiled);
     for (const refused of checked.refused) onRefused(refused);
+  }
+
+  /** What is remarkable, by the shipped thresholds: a file belongs to no collector that would have others. */
+  async #flags(candles: readonly Candle[]): Promise<ReadonlyMap<number, number>> {
+    const { store, key } = this.#options;
+    const firstMs = candles[0]?.openTimeMs;
+    if (firstMs === undefined) return new Map();
+    const follows = (this.#recent.at(-1)?.openTimeMs ?? Infinity) < firstMs;
+    const before = follows ? this.#recent : await store.recentCandles(key, firstMs, CONTEXT_CANDLES);
+    this.#recent = [...before, ...candles.slice(-CONTEXT_CANDLES)].slice(-CONTEXT_CANDLES);
+    return flagCandles(candles, { ...DEFAULT_VALIDATION, timeframe: key.timeframe, before });
   }
 
   /** Waits until everything is committed and records why refused minutes are missing. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CANDLE_FLAGS } from "../../../src/core/model/candle-flags.js";
 import { BTC_USDT, MINUTE_MS, minuteMs } from "../../support/candles.js";
 import { createTestDatabase, type TestDatabase } from "../../support/database.js";
 import { runCommand, type CommandResult } from "../../support/run-command.js";
@@ -84,6 +85,26 @@ describe("import", () => {
     expect(await gapsOf()).toMatchObject([
       { ...span(10, 13), candles: 3 },
       { ...span(20, 21), candles: 1 },
+    ]);
+  });
+
+  it("flags a jump of the price and a spike of the volume, also where chunks meet", async () => {
+    // Chunks hold 5,000 rows: the spike is the first of the second one, and is usual by nothing after it.
+    const calm = (minute: number): string =>
+      `${minuteMs(minute)},100,101,99,${100 + (minute % 2)},${5 + (minute % 3)}`;
+    const rows = Array.from({ length: 5_100 }, (_, minute) => calm(minute));
+    rows[3_000] = `${minuteMs(3_000)},100,151,99,150,5`;
+    rows[5_000] = `${minuteMs(5_000)},100,101,99,100,5000`;
+    await importOf(await fileOf("a.csv", csv(...rows)));
+    const flagged = await database.sql<{ minute: number; flags: number }>(
+      `SELECT (extract(epoch FROM o.open_time) * 1000 - ${minuteMs(0)})::bigint / 60000 AS minute, o.flags FROM ohlcv o
+       JOIN markets m ON m.id = o.market_id WHERE m.symbol = '${market.slice("binance:".length)}' AND o.flags <> 0 ORDER BY 1`,
+    );
+    // To 150 and back from it.
+    expect(flagged.map(({ minute, flags }) => [Number(minute), flags])).toEqual([
+      [3_000, CANDLE_FLAGS.price_jump],
+      [3_001, CANDLE_FLAGS.price_jump],
+      [5_000, CANDLE_FLAGS.volume_spike],
     ]);
   });
 
