@@ -3,7 +3,7 @@
 import type { PoolClient } from "pg";
 import type { BookLevel } from "../core/model/book.js";
 import type { BookBatch } from "../core/model/record-batch.js";
-import { mergeRanges, type TimeRange } from "../core/range.js";
+import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import {
   growExpectation,
@@ -137,21 +137,34 @@ async function claimValidity(
   );
   if (claims.length === 0) return;
   const onRecord = await loadTouched(client, claims);
-  const put: BookRange[] = [];
+  const put: (TimeRange & { marketId: number; before: readonly BookRange[] })[] = [];
   const removed: BookRange[] = [];
+  const added: (TimeRange & { marketId: number })[] = [];
   for (const [marketId, own] of groupBy(claims, (claim) => claim.marketId)) {
     const before = onRecord.filter((range) => range.marketId === marketId);
-    const stored = snapshots.filter((snapshot) => snapshot.marketId === marketId);
-    const merged = mergeRanges([...own, ...before]).map((range) => ({
-      ...range,
-      marketId,
-      records:
-        sum(before.filter((each) => each.startMs >= range.startMs && each.endMs <= range.endMs)) +
-        stored.filter(({ timeMs }) => timeMs >= range.startMs && timeMs <= range.endMs).length,
-    }));
-    put.push(...merged);
+    const merged = mergeRanges([...own, ...before]);
+    for (const range of merged) {
+      const within = before.filter((each) => each.startMs >= range.startMs && each.endMs <= range.endMs);
+      put.push({ ...range, marketId, before: within });
+      for (const part of subtractRanges([range], within)) added.push({ ...part, marketId });
+    }
     removed.push(...before.filter(({ startMs }) => !merged.some((range) => range.startMs === startMs)));
   }
+  const counted = await countSnapshots(client, added);
+  /** What a range holds depends on the rows alone: those counted before, those come late, and all of the time added. */
+  const recordsOf = (range: (typeof put)[number]): number =>
+    sum(range.before) +
+    snapshots.filter(
+      ({ marketId, timeMs }) =>
+        marketId === range.marketId &&
+        range.before.some(({ startMs, endMs }) => timeMs >= startMs && timeMs < endMs),
+    ).length +
+    sum(
+      counted.filter(
+        (part) =>
+          part.marketId === range.marketId && part.startMs >= range.startMs && part.endMs <= range.endMs,
+      ),
+    );
   if (removed.length > 0)
     await client.query(
       `DELETE FROM coverage c USING unnest($1::int[], $2::timestamptz[]) AS r (market_id, start_time)
@@ -168,9 +181,30 @@ async function claimValidity(
       put.map(({ marketId }) => marketId),
       put.map(({ startMs }) => formatTime(startMs)),
       put.map(({ endMs }) => formatTime(endMs)),
-      put.map(({ records }) => records),
+      put.map(recordsOf),
     ],
   );
+}
+
+/** How many books are stored in each of these ranges. */
+async function countSnapshots(
+  client: PoolClient,
+  ranges: readonly (TimeRange & { marketId: number })[],
+): Promise<BookRange[]> {
+  if (ranges.length === 0) return [];
+  const { rows } = await client.query<{ at: number; records: number }>(
+    `SELECT p.at, count(s.ts) AS records
+     FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS p (market_id, start_time, end_time, at)
+     LEFT JOIN orderbook_snapshots s ON s.market_id = p.market_id AND s.ts >= p.start_time AND s.ts < p.end_time
+     GROUP BY p.at`,
+    [
+      ranges.map(({ marketId }) => marketId),
+      ranges.map(({ startMs }) => formatTime(startMs)),
+      ranges.map(({ endMs }) => formatTime(endMs)),
+    ],
+  );
+  const records = new Map(rows.map((row) => [row.at, row.records]));
+  return ranges.map((range, i) => ({ ...range, records: records.get(i + 1) ?? 0 }));
 }
 
 async function loadTouched(

@@ -308,7 +308,7 @@ export class PostgresLiveRecords implements LiveRecords {
 
 function timeOfMicroseconds(us: number): string {
   const micro = ((us % 1_000) + 1_000) % 1_000;
-  return formatTime(Math.floor(us / 1_000)).replace("Z", `${String(micro).padStart(3, "0")}Z`);
+  return new Date(Math.floor(us / 1_000)).toISOString().replace("Z", `${String(micro).padStart(3, "0")}Z`);
 }
 
 /** `{{100.5,1},{100,2}}` */

@@ -34,11 +34,17 @@ const COLUMNS = ["ts", "trade_id", "market_id", "fills", "side", "price", "quant
 /** Ranges of this much around a claim are read: whatever touches it. */
 const AROUND_MS = 1;
 
+/**
+ * Trades may be stored without a claim. The highest id is among those with the latest times: a venue's ids and times differ in
+ * order by the trades of some milliseconds.
+ */
+const LATEST_ROWS = 256;
+
 interface TradeSeries {
   readonly marketId: number;
   readonly batches: TradeBatch[];
   onRecord: TradeCoverage[];
-  /** The highest id that is covered; -1 without any. */
+  /** The highest id that is covered or stored; -1 without any. */
   lastId: number;
 }
 
@@ -121,7 +127,10 @@ async function loadCoverage(client: PoolClient, allSeries: readonly TradeSeries[
     top_id: number | null;
   }>(
     `SELECT h.market_id, c.start_time, c.end_time, c.first_id, c.last_id, c.evidence,
-            (SELECT max(last_id) FROM coverage t WHERE t.market_id = h.market_id AND t.data_type = 'trades' AND t.timeframe = '') AS top_id
+            greatest(
+              (SELECT max(last_id) FROM coverage t WHERE t.market_id = h.market_id AND t.data_type = 'trades' AND t.timeframe = ''),
+              (SELECT max(trade_id) FROM (SELECT trade_id FROM trades t WHERE t.market_id = h.market_id ORDER BY ts DESC LIMIT ${LATEST_ROWS}) latest)
+            ) AS top_id
      FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) AS h (market_id, start_time, end_time)
      LEFT JOIN coverage c ON c.market_id = h.market_id AND c.data_type = 'trades' AND c.timeframe = ''
       AND c.start_time <= h.end_time AND c.end_time >= h.start_time`,

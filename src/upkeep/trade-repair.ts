@@ -5,6 +5,8 @@
 // 2. A long gap is worked through window by window, oldest first, each committed by itself, so that a killed process repeats
 //    minutes and not days.
 // 3. What has an unbroken run of ids is proven. What has not stays a gap, on record with its ids, and is asked for again.
+// 4. A refused row is a trade all the same: its id is a hole, and nothing is claimed, nor taken for void, from where it may
+//    have stood to the next id that is known.
 import type { Clock } from "../core/clock.js";
 import { classifyError, describeError, TickwellError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
@@ -15,7 +17,7 @@ import type { MissingTrades, TradeBatch, TradeRun } from "../core/model/record-b
 import { continuityOf, type Trade, type TradeCandidate, type TradeNumbering } from "../core/model/trade.js";
 import type { TimeRange } from "../core/range.js";
 import type { RestExchange } from "../exchanges/exchange.js";
-import { validateTrades } from "../pipeline/gate/trade-gate.js";
+import { validateTrades, type TradeRejection } from "../pipeline/gate/trade-gate.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { StoredMarket } from "../store/store.js";
 
@@ -135,7 +137,7 @@ export class TradeRepair {
     window: TradeGap,
     { isFirst, isLast, numbering }: { isFirst: boolean; isLast: boolean; numbering: TradeNumbering },
     signal: AbortSignal,
-  ): Promise<{ trades: Trade[]; rejected: Rejection[] }> {
+  ): Promise<{ trades: Trade[]; rejected: TradeRejection[] }> {
     const { exchange, exchangeNowMs } = this.#options;
     const range = {
       fromMs: Math.max(0, window.startMs - (isFirst && window.afterId !== undefined ? EDGE_MS : 0)),
@@ -164,7 +166,7 @@ export class TradeRepair {
     });
     return {
       trades: trades.filter((trade) => isInside(window, continuityOf(trade, numbering))),
-      rejected: rejected.map(({ rule, detail, timeMs, raw }) => ({ rule, detail, openTimeMs: timeMs, raw })),
+      rejected: [...rejected],
     };
   }
 }
@@ -175,7 +177,7 @@ function batchOf(
   window: TradeGap,
   found: {
     trades: readonly Trade[];
-    rejected: readonly Rejection[];
+    rejected: readonly TradeRejection[];
     numbering: TradeNumbering;
     receivedMs: number;
   },
@@ -219,9 +221,14 @@ function batchOf(
     expectedId = lastId + 1;
   }
   const { beforeId } = window;
+  // Those among the good ones are holes by now.
+  const refused = rejected.filter(({ id = Infinity }) => id >= (expectedId ?? -Infinity));
   if (beforeId !== undefined && expectedId !== undefined && expectedId < beforeId) {
     closeRun(run?.latestMs ?? startMs);
     noteHole(expectedId, beforeId - 1, window.endMs);
+  } else if (beforeId === undefined && refused.length > 0) {
+    closeRun(run?.latestMs ?? startMs);
+    missing.push(refusedTail({ startMs, endMs: window.endMs }, refused, { expectedId, receivedMs }));
   } else closeRun(window.endMs);
   // Nothing came, and by the ids nothing is missing: the time itself is empty.
   const isEmpty = trades.length === 0 && missing.length === 0 && window.endMs > window.startMs;
@@ -233,9 +240,33 @@ function batchOf(
     runs,
     voids: isEmpty ? [{ startMs: window.startMs, endMs: window.endMs }] : [],
     missing,
-    rejected,
+    rejected: rejected.map(({ rule, detail, timeMs, raw }): Rejection => ({
+      rule,
+      detail,
+      openTimeMs: timeMs,
+      raw,
+    })),
     tally: NO_TALLY,
     receivedMs,
+  };
+}
+
+/** The end of a window that holds refused rows: how many trades they stand for, no later id says. */
+function refusedTail(
+  { startMs, endMs }: TimeRange,
+  refused: readonly TradeRejection[],
+  { expectedId, receivedMs }: { expectedId: number | undefined; receivedMs: number },
+): MissingTrades {
+  const ids = refused.flatMap(({ id }) => id ?? []);
+  const firstId = expectedId ?? Math.min(...ids, Number.MAX_SAFE_INTEGER);
+  return {
+    startMs,
+    endMs: Math.max(endMs, startMs + 1),
+    firstId,
+    lastId: Math.max(firstId, ...ids),
+    reason: "rejected",
+    detail: [...new Set(refused.map(({ rule }) => rule))].join(", "),
+    nextAskMs: receivedMs + ASK_AGAIN_MS,
   };
 }
 

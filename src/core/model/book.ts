@@ -74,6 +74,7 @@ export const BOOK_OUTAGE_REASONS = [
   "mismatch",
   "shallow",
   "shed",
+  "rejected",
 ] as const;
 
 /** Why there was no valid book. */

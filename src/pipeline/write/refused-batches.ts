@@ -2,7 +2,9 @@
 // alone. These go to quarantine with the reason, nothing is claimed for them, and everything else is stored.
 import { classifyError, describeError } from "../../core/fault.js";
 import type { Rejection } from "../../core/model/candle-batch.js";
-import type { RecordBatch, TradeBatch } from "../../core/model/record-batch.js";
+import type { BookOutage } from "../../core/model/book.js";
+import type { BookBatch, RecordBatch, TradeBatch } from "../../core/model/record-batch.js";
+import { intersectRanges, mergeRanges, subtractRanges, type TimeRange } from "../../core/range.js";
 import type { CommitResult } from "../../store/store.js";
 
 /** Commits, and has waited for a database that was away. */
@@ -162,7 +164,13 @@ function remainderOf(batch: RecordBatch, rejected: readonly Rejection[], nowMs: 
         rejected: [...batch.rejected, ...rejected],
       };
     case "book":
-      return { ...batch, snapshots: [], deltas: [], rejected: [...batch.rejected, ...rejected] };
+      return {
+        ...batch,
+        ...withoutRefused(batch, rejected),
+        snapshots: [],
+        deltas: [],
+        rejected: [...batch.rejected, ...rejected],
+      };
   }
 }
 
@@ -175,6 +183,25 @@ function asMissing({ runs }: TradeBatch, nowMs: number): TradeBatch["missing"] {
       detail: "the database refused a trade of this range; see quarantine",
       nextAskMs: nowMs,
     }));
+}
+
+/** Between its neighbours, a refused book is a time without one. A refused change is missing from the changes only. */
+function withoutRefused(
+  { snapshots, valid, outages }: BookBatch,
+  rejected: readonly Rejection[],
+): Pick<BookBatch, "valid" | "outages"> {
+  const isRefused = new Set(rejected.map(({ openTimeMs }) => openTimeMs));
+  const refused = snapshots.flatMap(({ timeMs }, i): TimeRange[] =>
+    isRefused.has(timeMs)
+      ? [{ startMs: snapshots[i - 1]?.timeMs ?? -Infinity, endMs: snapshots[i + 1]?.timeMs ?? Infinity }]
+      : [],
+  );
+  const lost = intersectRanges(valid, mergeRanges(refused)).map((range): BookOutage => ({
+    ...range,
+    reason: "rejected",
+    detail: "the database refused a book of this time; see quarantine",
+  }));
+  return { valid: subtractRanges(valid, lost), outages: [...outages, ...lost] };
 }
 
 function rejectionOf(batch: RecordBatch, at: number, error: unknown): Rejection {

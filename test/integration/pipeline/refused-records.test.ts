@@ -84,3 +84,48 @@ it("stores everything beside them, claims nothing for them, and keeps them with 
   expect(kept[0]?.detail).toContain("too_high");
   expect(kept[1]?.raw).toContain('"price":"900"');
 });
+
+it("leaves no time covered in which the database refused a book", async () => {
+  const never = new AbortController().signal;
+  const [market] = await store.putMarkets("binance", [{ ...BTC_USDT, symbol: "ETH/USDT" }], {
+    isSimulated: true,
+  });
+  if (!market) throw new Error("no market");
+  await database.sql("ALTER TABLE orderbook_snapshots ADD CONSTRAINT too_far CHECK (sequence < 500)");
+  const book = (ms: number, sequence: number) => ({
+    kind: "book_snapshot" as const,
+    timeMs: minuteMs(1) + ms,
+    sequence,
+    bids: [[decimal("100"), decimal("1")] as const],
+    asks: [[decimal("101"), decimal("1")] as const],
+  });
+  const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 1_000 });
+  await pipeline.stage.append(
+    {
+      kind: "book",
+      marketId: market.id,
+      snapshots: [book(1_000, 1), book(2_000, 900), book(3_000, 3), book(4_000, 4)],
+      deltas: [],
+      valid: [{ startMs: minuteMs(1), endMs: minuteMs(1) + 5_000 }],
+      outages: [],
+      rejected: [],
+      tally: { ...NO_TALLY, received: 4 },
+      receivedMs: minuteMs(2),
+    },
+    never,
+  );
+  await pipeline.close();
+  const covered = await database.sql<{ s: number; e: number }>(
+    `SELECT (extract(epoch FROM start_time) * 1000)::float8 - ${minuteMs(1)} AS s, (extract(epoch FROM end_time) * 1000)::float8 - ${minuteMs(1)} AS e
+     FROM coverage WHERE market_id = $1 AND data_type = 'orderbook' ORDER BY 1`,
+    [market.id],
+  );
+  expect(covered).toEqual([
+    { s: 0, e: 1_000 },
+    { s: 3_000, e: 5_000 },
+  ]);
+  expect(await store.live.outages(market.id, { startMs: minuteMs(0), endMs: minuteMs(3) })).toMatchObject([
+    { startMs: minuteMs(1) + 1_000, endMs: minuteMs(1) + 3_000, reason: "rejected" },
+  ]);
+  expect(await store.live.audit()).toEqual([]);
+});

@@ -117,6 +117,28 @@ describe("a commit of trades", () => {
     ]);
   });
 
+  it("stores a trade once that was stored without a claim before, and is told again in microseconds", async () => {
+    const id = await newMarket();
+    await store.commit([trades(id, [trade(1, 0)], { runs: [run(0, 5, 1, 1)] })]);
+    // As the parts of a batch in which the database refuses a row.
+    await store.commit([trades(id, [trade(3, 8), trade(2, 9)])]);
+    const fetched = [trade(2, 9, { microsecond: 250 }), trade(3, 8, { microsecond: 1 }), trade(4, 9)];
+    await store.commit([trades(id, fetched, { evidence: "rest_page", runs: [run(5, 10, 2, 4)] })]);
+    const ids = (await read(id)).map((each) => each.id);
+    expect(ids.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
+    expect(await store.live.audit()).toEqual([]);
+  });
+
+  it("reads on where a page ends within the first millisecond of a second", async () => {
+    const id = await newMarket();
+    const rows = Array.from({ length: 5_010 }, (_, i) =>
+      trade(i, i < 4_990 ? i / 10_000 : 1_000, { microsecond: i % 1_000 }),
+    );
+    const whole = rows.map((each) => ({ ...each, timeMs: Math.floor(each.timeMs) }));
+    await store.commit([trades(id, whole)]);
+    expect((await read(id)).length).toBe(5_010);
+  });
+
   it("leaves a gap with its ids where trades are missing, until REST has brought them", async () => {
     const id = await newMarket();
     const missing = {
@@ -185,39 +207,39 @@ describe("a commit of trades", () => {
   });
 });
 
-describe("a commit of books", () => {
-  const book = (marketId: number, change: Partial<BookBatch>): BookBatch => ({
-    kind: "book",
-    marketId,
-    snapshots: [],
-    deltas: [],
-    valid: [],
-    outages: [],
-    rejected: [],
-    tally: NO_TALLY,
-    receivedMs: T0 + 5_000,
-    ...change,
-  });
-  const snapshot = (ms: number) => ({
-    kind: "book_snapshot" as const,
-    timeMs: T0 + ms,
-    sequence: 1_000 + ms,
-    bids: [[decimal("100.5"), decimal("1")] as const, [decimal("100"), decimal("0.001")] as const],
-    asks: [[decimal("101"), decimal("2")] as const],
-  });
-  const range = (startMs: number, endMs: number) => ({ startMs: T0 + startMs, endMs: T0 + endMs });
+const bookOf = (marketId: number, change: Partial<BookBatch>): BookBatch => ({
+  kind: "book",
+  marketId,
+  snapshots: [],
+  deltas: [],
+  valid: [],
+  outages: [],
+  rejected: [],
+  tally: NO_TALLY,
+  receivedMs: T0 + 5_000,
+  ...change,
+});
+const snapshotAt = (ms: number) => ({
+  kind: "book_snapshot" as const,
+  timeMs: T0 + ms,
+  sequence: 1_000 + ms,
+  bids: [[decimal("100.5"), decimal("1")] as const, [decimal("100"), decimal("0.001")] as const],
+  asks: [[decimal("101"), decimal("2")] as const],
+});
+const span = (startMs: number, endMs: number) => ({ startMs: T0 + startMs, endMs: T0 + endMs });
 
+describe("a commit of books", () => {
   it("keeps snapshots readable by SQL, joins validity, and names every time without a book", async () => {
     const id = await newMarket();
     const outage = {
-      ...range(2_000, 3_000),
+      ...span(2_000, 3_000),
       reason: "sequence_break" as const,
       detail: "U=9 does not continue u=7",
     };
     await store.commit([
-      book(id, { snapshots: [snapshot(0)], valid: [range(0, 1_000)] }),
-      book(id, { snapshots: [snapshot(1_000)], valid: [range(1_000, 2_000)] }),
-      book(id, { snapshots: [snapshot(3_000)], valid: [range(3_000, 4_000)], outages: [outage] }),
+      bookOf(id, { snapshots: [snapshotAt(0)], valid: [span(0, 1_000)] }),
+      bookOf(id, { snapshots: [snapshotAt(1_000)], valid: [span(1_000, 2_000)] }),
+      bookOf(id, { snapshots: [snapshotAt(3_000)], valid: [span(3_000, 4_000)], outages: [outage] }),
     ]);
     expect(
       await database.sql(
@@ -231,10 +253,10 @@ describe("a commit of books", () => {
       { s: String(T0), records: 2 },
       { s: String(T0 + 3_000), records: 1 },
     ]);
-    expect(await store.live.outages(id, range(0, 10_000))).toEqual([outage]);
+    expect(await store.live.outages(id, span(0, 10_000))).toEqual([outage]);
     expect(await store.live.bookFollowedTo(id)).toBe(T0 + 4_000);
     const pages: unknown[] = [];
-    for await (const page of store.live.readBooks(id, range(0, 10_000), never)) pages.push(...page);
+    for await (const page of store.live.readBooks(id, span(0, 10_000), never)) pages.push(...page);
     expect(pages).toHaveLength(3);
     expect(pages[0]).toMatchObject({
       sequence: 1_000,
@@ -245,6 +267,36 @@ describe("a commit of books", () => {
       asks: [["101", "2"]],
     });
     expect(await store.live.audit()).toEqual([]);
+  });
+});
+
+describe("how many books a range of coverage holds", () => {
+  it("depends on the books alone, and not on how they were committed", async () => {
+    const counts: unknown[] = [];
+    for (const cuts of [[], [1], [2], [3], [1, 2, 3], [2, 3]] as const) {
+      const id = await newMarket();
+      const all = [0, 1, 2, 3].map((at) =>
+        bookOf(id, {
+          snapshots: [snapshotAt(1_000 * at + 400), snapshotAt(1_000 * at + 1_000)],
+          valid: [span(1_000 * at, 1_000 * at + 1_000)],
+        }),
+      );
+      let from = 0;
+      for (const to of [...cuts, 4]) {
+        await store.commit(all.slice(from, to));
+        from = to;
+      }
+      // Told again, as a stage may.
+      await store.commit(all.slice(1, 3));
+      counts.push(
+        await database.sql(
+          "SELECT records::int FROM coverage WHERE market_id = $1 AND data_type = 'orderbook'",
+          [id],
+        ),
+      );
+    }
+    // The last one lies at the very end, which is not within the range.
+    expect(counts).toEqual(Array.from({ length: 6 }, () => [{ records: 7 }]));
   });
 });
 

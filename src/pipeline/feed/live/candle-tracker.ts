@@ -2,9 +2,9 @@
 // add up to.
 import { compareDecimals } from "../../../core/decimal.js";
 import type { Candle, CandleCandidate } from "../../../core/model/candle.js";
-import type { CandleBatch, Rejection } from "../../../core/model/candle-batch.js";
+import type { CandleBatch, MissingRange, Rejection } from "../../../core/model/candle-batch.js";
 import type { Trade } from "../../../core/model/trade.js";
-import { timeframeMs, type Timeframe } from "../../../core/timeframe.js";
+import { floorToTimeframe, timeframeMs, type Timeframe } from "../../../core/timeframe.js";
 import { CandleBuilder } from "../../fold/candle-builder.js";
 import { CONTEXT_CANDLES, flagCandles, type Neighbour } from "../../gate/candle-flags.js";
 import { checkCandles } from "../../gate/candle-gate.js";
@@ -28,6 +28,10 @@ export interface BuiltDifference {
 
 /** Closed candles that wait for trades up to their end; a quiet market has none for a while. */
 const WAITING_MAX = 10;
+/** Its word that a candle is closed may reach us before our reckoning of its clock agrees. */
+const CLOCK_TOLERANCE_MS = 2_000;
+/** A stream tells of the present: an older time is a wrong one. */
+const STALE_AFTER_MS = 86_400_000;
 const COMPARED = ["open", "high", "low", "close", "volume"] as const;
 
 export class CandleTracker {
@@ -36,6 +40,8 @@ export class CandleTracker {
   readonly #builder: CandleBuilder;
   #candles: Candle[] = [];
   #rejected: Rejection[] = [];
+  /** Closed candles of which only a refused row has come in, by open time. */
+  readonly #spoiled = new Map<number, MissingRange>();
   readonly #flags = new Map<number, number>();
   #receivedMs = 0;
   #lastOpenTimeMs: number | undefined;
@@ -55,13 +61,13 @@ export class CandleTracker {
     const { timeframe, validation } = this.#options;
     this.#receivedMs = receivedMs;
     const endMs = (candidate.openTimeMs ?? 0) + timeframeMs(timeframe);
-    // Its word that the candle is closed may reach us before our reckoning of its clock agrees.
     const context = {
       timeframe,
-      exchangeNowMs: Math.max(exchangeNowMs, Math.min(endMs, exchangeNowMs + 2_000)),
+      exchangeNowMs: Math.max(exchangeNowMs, Math.min(endMs, exchangeNowMs + CLOCK_TOLERANCE_MS)),
     };
     const { candles, rejected } = checkCandles([candidate], context);
     this.#rejected.push(...rejected);
+    for (const rejection of rejected) this.#spoil(rejection, exchangeNowMs);
     for (const candle of candles) {
       for (const [openTimeMs, bits] of flagCandles([candle], {
         ...validation,
@@ -72,6 +78,7 @@ export class CandleTracker {
       this.#remember(candle);
       this.#lastOpenTimeMs = Math.max(this.#lastOpenTimeMs ?? -Infinity, candle.openTimeMs);
       this.#candles.push(candle);
+      this.#spoiled.delete(candle.openTimeMs);
       if (this.#builtFromMs !== undefined) this.#waiting.push(candle);
       if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
     }
@@ -133,14 +140,32 @@ export class CandleTracker {
       candles: [...latest.values()].sort((a, b) => a.openTimeMs - b.openTimeMs),
       flags: this.#flags.size > 0 ? new Map(this.#flags) : undefined,
       voids: [],
-      missing: [],
+      missing: [...this.#spoiled.values()],
       rejected: this.#rejected,
       receivedMs: this.#receivedMs,
     };
     this.#candles = [];
     this.#rejected = [];
+    this.#spoiled.clear();
     this.#flags.clear();
     return batch;
+  }
+
+  /** The candle a refused row was meant to be stays missing with that reason, and REST is asked for it. */
+  #spoil({ openTimeMs, rule }: Rejection, exchangeNowMs: number): void {
+    const { timeframe } = this.#options;
+    if (openTimeMs === undefined) return;
+    const startMs = floorToTimeframe(openTimeMs, timeframe);
+    const endMs = startMs + timeframeMs(timeframe);
+    const isCredible = endMs <= exchangeNowMs + CLOCK_TOLERANCE_MS && endMs > exchangeNowMs - STALE_AFTER_MS;
+    if (isCredible)
+      this.#spoiled.set(startMs, {
+        startMs,
+        endMs,
+        reason: "rejected",
+        detail: rule,
+        nextAskMs: exchangeNowMs,
+      });
   }
 
   #remember(candle: Candle): void {
