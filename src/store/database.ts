@@ -1,6 +1,10 @@
 // A connection pool with what every part of the store needs: errors classified and named, and transactions.
 import type { Pool, PoolClient } from "pg";
-import { databaseError } from "./database-error.js";
+import { databaseError, errorCode } from "./database-error.js";
+
+const DEADLOCK_DETECTED = "40P01";
+/** Of two that wait for each other the server ends one; a third time is bad luck, a fourth is a mistake. */
+const DEADLOCKS_MAX = 3;
 
 export class Database {
   readonly pool: Pool;
@@ -41,5 +45,20 @@ export class Database {
         client.release(broken);
       }
     });
+  }
+
+  /**
+   * As {@link transaction}, for work that others may deadlock with, such as TimescaleDB's own jobs: run anew where the server
+   * has ended it for that. `work` must leave nothing behind outside the database.
+   */
+  async transactionAnew<T>(doing: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
+    for (let deadlocks = 0; ; deadlocks++) {
+      try {
+        return await this.transaction(doing, work);
+      } catch (error) {
+        const { cause } = error as { cause?: unknown };
+        if (deadlocks >= DEADLOCKS_MAX || errorCode(cause) !== DEADLOCK_DETECTED) throw error;
+      }
+    }
   }
 }

@@ -80,7 +80,7 @@ async function dropCandles(hands: RetentionHands, candlesMs: number, nowMs: numb
   if (hands.hypertables.includes("ohlcv")) {
     for (const chunk of await database.attempt(doing, (pool) => loadChunks(pool, cutoffMs))) {
       signal.throwIfAborted();
-      rows += await database.transaction(doing, (client) => dropChunk(client, chunk, cut));
+      rows += await database.transactionAnew(doing, (client) => dropChunk(client, chunk, cut));
     }
   }
   for (const series of await database.attempt(doing, (pool) => loadSeries(pool))) {
