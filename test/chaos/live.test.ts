@@ -1,13 +1,12 @@
 // The whole program following streams, killed without warning again and again, and with its database away for a while: in
 // the end every trade is stored once as it happened, every stored book is the true one, and the ledger says so.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Client } from "pg";
-import { inject } from "vitest";
 import { systemClock } from "../../src/core/clock.js";
 import { seededRandom } from "../../src/core/random.js";
 import type { Store } from "../../src/store/store.js";
 import type { MarketSpec } from "../../simulator/market-spec.js";
 import { startSimulatedExchange, type SimulatedExchange } from "../../simulator/simulated-exchange.js";
+import { takeDatabaseAway } from "../support/database-away.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { expectLivePartition, expectTrueBooks, expectTrueTrades } from "../support/live-truth.js";
 import { testSeed } from "../support/seed.js";
@@ -83,24 +82,6 @@ async function untilMoreTrades(cli: CliProcess): Promise<void> {
   expect(cli.hasEnded, cli.stderr).toBe(false);
 }
 
-/** No connection gets through, and those that are there end. */
-async function takeDatabaseAway(): Promise<{ bringBack: () => Promise<void> }> {
-  const name = new URL(database.url).pathname.slice(1);
-  const admin = new Client({ connectionString: inject("databaseUrl") });
-  await admin.connect();
-  await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-  await admin.query(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
-    [name],
-  );
-  return {
-    async bringBack() {
-      await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-      await admin.end();
-    },
-  };
-}
-
 it(`ends with the truth after ${KILLS} SIGKILLs and a database that was away`, async () => {
   const random = seededRandom(testSeed());
   const folder = await newFolder();
@@ -115,7 +96,7 @@ it(`ends with the truth after ${KILLS} SIGKILLs and a database that was away`, a
 
   const cli = spawnCli(start);
   await untilMoreTrades(cli);
-  const { bringBack } = await takeDatabaseAway();
+  const bringBack = await takeDatabaseAway(database.url);
   await cli.says("waiting for it, what has been collected is kept");
   await systemClock.sleep(5_000);
   await bringBack();

@@ -1,7 +1,7 @@
 // What is stored of live streams against the simulator's truth, and against the ledger.
 import { expect } from "vitest";
 import type { GroundTruth } from "../../simulator/ground-truth.js";
-import type { Store, StoredMarket, StoredTrade } from "../../src/store/store.js";
+import type { Store, StoredCandle, StoredMarket, StoredTrade } from "../../src/store/store.js";
 import type { TestDatabase } from "./database.js";
 
 const never = new AbortController().signal;
@@ -57,6 +57,26 @@ export async function expectTrueBooks(
     }
   }
   return books;
+}
+
+/** Fails unless every stored candle of a minute is the true one. @returns their number */
+export async function expectTrueCandles(
+  store: Store,
+  truth: GroundTruth,
+  { id: marketId, exchange, symbol }: StoredMarket,
+): Promise<number> {
+  const stored: StoredCandle[] = [];
+  for await (const page of store.readCandles({ marketId, timeframe: "1m" }, EVERYTHING, never))
+    stored.push(...page);
+  const openTimes = new Set(stored.map(({ openTimeMs }) => openTimeMs));
+  const textOf = (candle: Pick<StoredCandle, "openTimeMs" | "open" | "high" | "low" | "close" | "volume">) =>
+    [candle.openTimeMs, candle.open, candle.high, candle.low, candle.close, candle.volume].join(" ");
+  const happened = truth
+    .candles(symbol, "1m", Math.min(...openTimes), Math.max(...openTimes) + 60_000)
+    .filter(({ openTimeMs }) => openTimes.has(openTimeMs));
+  const about = { exchange, symbol };
+  expect({ ...about, candles: stored.map(textOf) }).toEqual({ ...about, candles: happened.map(textOf) });
+  return stored.length;
 }
 
 /** Fails unless ledger and rows agree, and every time without a book has its reason. */
