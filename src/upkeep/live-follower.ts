@@ -14,7 +14,8 @@ import { LiveFeed, type LiveMarket } from "../pipeline/feed/live/live-feed.js";
 import type { RawFrame } from "../pipeline/feed/live/live-link.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { Store, StoredMarket } from "../store/store.js";
-import { TradeRepair, type TradeGap } from "./trade-repair.js";
+import type { TradeGap } from "../pipeline/feed/trade-window.js";
+import { TradeRepair } from "./trade-repair.js";
 
 export interface LiveFollowerOptions {
   readonly exchange: Exchange;

@@ -4,30 +4,17 @@
 //    is: the trades at its edges may carry times just outside, and ids decide what belongs to it.
 // 2. A long gap is worked through window by window, oldest first, each committed by itself, so that a killed process repeats
 //    minutes and not days.
-// 3. What has an unbroken run of ids is proven. What has not stays a gap, on record with its ids, and is asked for again.
-// 4. A refused row is a trade all the same: its id is a hole, and nothing is claimed, nor taken for void, from where it may
-//    have stood to the next id that is known.
+// What its rows prove is judged in src/pipeline/feed/trade-window.ts.
 import type { Clock } from "../core/clock.js";
 import { classifyError, describeError, TickwellError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
-import { NO_TALLY } from "../core/model/live-tally.js";
 import { formatMarketName } from "../core/model/market.js";
-import type { Rejection } from "../core/model/candle-batch.js";
-import type { MissingTrades, TradeBatch, TradeRun } from "../core/model/record-batch.js";
-import { continuityOf, type Trade, type TradeCandidate, type TradeNumbering } from "../core/model/trade.js";
-import type { TimeRange } from "../core/range.js";
+import type { TradeBatch } from "../core/model/record-batch.js";
+import type { TradeCandidate } from "../core/model/trade.js";
 import type { RestExchange } from "../exchanges/exchange.js";
-import { validateTrades, type TradeRejection } from "../pipeline/gate/trade-gate.js";
+import { judgeWindow, lastIdOf, type FetchedWindow, type TradeGap } from "../pipeline/feed/trade-window.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { StoredMarket } from "../store/store.js";
-
-/** A hole in a market's trades. */
-export interface TradeGap extends TimeRange {
-  /** The last id before it; undefined where nothing is known before. */
-  readonly afterId: number | undefined;
-  /** The first id behind it; undefined where nothing is known behind. */
-  readonly beforeId: number | undefined;
-}
 
 export interface TradeRepairOptions {
   readonly exchange: Pick<RestExchange, "id" | "fetchTrades" | "traits">;
@@ -36,6 +23,8 @@ export interface TradeRepairOptions {
   readonly log: Log;
   /** The exchange's clock, epoch ms. */
   readonly exchangeNowMs: () => number;
+  /** Told of each window as it was fetched, for captures. */
+  readonly onFetched?: ((market: StoredMarket, fetched: FetchedWindow) => void) | undefined;
 }
 
 export interface RepairedTrades {
@@ -51,8 +40,6 @@ const WINDOW_MS = 10 * 60_000;
 /** Pages of one window: a page that leads nowhere must not be followed for ever. */
 const PAGES_MAX = 10_000;
 const TOLD_MAX = 1_000;
-/** When trades that were not there are asked for again. */
-const ASK_AGAIN_MS = 60_000;
 
 export class TradeRepair {
   readonly #options: TradeRepairOptions;
@@ -73,7 +60,7 @@ export class TradeRepair {
     signal: AbortSignal,
     onBatch?: (batch: TradeBatch) => void,
   ): Promise<RepairedTrades> {
-    const { stage, exchange } = this.#options;
+    const { stage, exchange, clock, exchangeNowMs } = this.#options;
     const numbering = exchange.traits.tradeNumbering;
     if (numbering === undefined)
       throw new TickwellError(
@@ -88,17 +75,22 @@ export class TradeRepair {
       const endMs = Math.min(startMs + WINDOW_MS, gap.endMs);
       const isLast = endMs === gap.endMs;
       const window: TradeGap = { startMs, endMs, afterId, beforeId: isLast ? gap.beforeId : undefined };
-      const found = await this.#fetch(
+      const candidates = await this.#fetch(
         market,
         window,
-        { isFirst: startMs === gap.startMs, isLast, numbering },
+        { isFirst: startMs === gap.startMs, isLast },
         signal,
       );
-      const batch = batchOf(market.id, window, {
-        ...found,
+      const fetched: FetchedWindow = {
+        marketId: market.id,
+        window,
         numbering,
-        receivedMs: this.#options.clock.nowMs(),
-      });
+        candidates,
+        receivedMs: clock.nowMs(),
+        exchangeNowMs: exchangeNowMs(),
+      };
+      this.#options.onFetched?.(market, fetched);
+      const batch = judgeWindow(fetched);
       sequence = await stage.append(batch, signal);
       onBatch?.(batch);
       trades += batch.trades.length;
@@ -131,14 +123,14 @@ export class TradeRepair {
     }
   }
 
-  /** All trades of a window, edges included, checked and in the order of their ids. */
+  /** All rows of a window, edges included. */
   async #fetch(
     market: StoredMarket,
     window: TradeGap,
-    { isFirst, isLast, numbering }: { isFirst: boolean; isLast: boolean; numbering: TradeNumbering },
+    { isFirst, isLast }: { isFirst: boolean; isLast: boolean },
     signal: AbortSignal,
-  ): Promise<{ trades: Trade[]; rejected: TradeRejection[] }> {
-    const { exchange, exchangeNowMs } = this.#options;
+  ): Promise<TradeCandidate[]> {
+    const { exchange } = this.#options;
     const range = {
       fromMs: Math.max(0, window.startMs - (isFirst && window.afterId !== undefined ? EDGE_MS : 0)),
       toMs: window.endMs + (isLast && window.beforeId !== undefined ? EDGE_MS : 0),
@@ -157,142 +149,7 @@ export class TradeRepair {
       );
       candidates.push(...answer.candidates);
       cursor = answer.next;
-      if (cursor === undefined) break;
+      if (cursor === undefined) return candidates;
     }
-    candidates.sort((a, b) => (a.id ?? -1) - (b.id ?? -1));
-    const { trades, rejected } = validateTrades(dropRepeated(candidates), {
-      exchangeNowMs: exchangeNowMs(),
-      hasContiguousIds: false,
-    });
-    return {
-      trades: trades.filter((trade) => isInside(window, continuityOf(trade, numbering))),
-      rejected: [...rejected],
-    };
   }
-}
-
-/** What a window's trades prove, and what they leave open. */
-function batchOf(
-  marketId: number,
-  window: TradeGap,
-  found: {
-    trades: readonly Trade[];
-    rejected: readonly TradeRejection[];
-    numbering: TradeNumbering;
-    receivedMs: number;
-  },
-): TradeBatch {
-  const { trades, rejected, numbering, receivedMs } = found;
-  const runs: TradeRun[] = [];
-  const missing: MissingTrades[] = [];
-  let startMs = window.startMs;
-  let expectedId = window.afterId === undefined ? undefined : window.afterId + 1;
-  let run: { firstId: number; lastId: number; latestMs: number } | undefined;
-  const closeRun = (endMs: number): void => {
-    const toMs = Math.min(Math.max(endMs, startMs), window.endMs);
-    if (run) runs.push({ startMs, endMs: toMs, firstId: run.firstId, lastId: run.lastId });
-    startMs = toMs;
-    run = undefined;
-  };
-  const noteHole = (firstId: number, lastId: number, toMs: number): void => {
-    const endMs = Math.max(Math.min(toMs, window.endMs), startMs + 1);
-    missing.push({
-      startMs,
-      endMs,
-      firstId,
-      lastId,
-      reason: "absent",
-      detail: `the exchange does not give trades ${firstId} to ${lastId}`,
-      nextAskMs: receivedMs + ASK_AGAIN_MS,
-    });
-    startMs = endMs;
-  };
-  for (const trade of trades) {
-    const { firstId, lastId } = continuityOf(trade, numbering);
-    if (expectedId !== undefined && firstId > expectedId) {
-      closeRun(run?.latestMs ?? startMs);
-      noteHole(expectedId, firstId - 1, trade.timeMs);
-    }
-    run = {
-      firstId: run?.firstId ?? firstId,
-      lastId,
-      latestMs: Math.max(run?.latestMs ?? -Infinity, trade.timeMs),
-    };
-    expectedId = lastId + 1;
-  }
-  const { beforeId } = window;
-  // Those among the good ones are holes by now.
-  const refused = rejected.filter(({ id = Infinity }) => id >= (expectedId ?? -Infinity));
-  if (beforeId !== undefined && expectedId !== undefined && expectedId < beforeId) {
-    closeRun(run?.latestMs ?? startMs);
-    noteHole(expectedId, beforeId - 1, window.endMs);
-  } else if (beforeId === undefined && refused.length > 0) {
-    closeRun(run?.latestMs ?? startMs);
-    missing.push(refusedTail({ startMs, endMs: window.endMs }, refused, { expectedId, receivedMs }));
-  } else closeRun(window.endMs);
-  // Nothing came, and by the ids nothing is missing: the time itself is empty.
-  const isEmpty = trades.length === 0 && missing.length === 0 && window.endMs > window.startMs;
-  return {
-    kind: "trades",
-    marketId,
-    evidence: "rest_page",
-    trades,
-    runs,
-    voids: isEmpty ? [{ startMs: window.startMs, endMs: window.endMs }] : [],
-    missing,
-    rejected: rejected.map(({ rule, detail, timeMs, raw }): Rejection => ({
-      rule,
-      detail,
-      openTimeMs: timeMs,
-      raw,
-    })),
-    tally: NO_TALLY,
-    receivedMs,
-  };
-}
-
-/** The end of a window that holds refused rows: how many trades they stand for, no later id says. */
-function refusedTail(
-  { startMs, endMs }: TimeRange,
-  refused: readonly TradeRejection[],
-  { expectedId, receivedMs }: { expectedId: number | undefined; receivedMs: number },
-): MissingTrades {
-  const ids = refused.flatMap(({ id }) => id ?? []);
-  const firstId = expectedId ?? Math.min(...ids, Number.MAX_SAFE_INTEGER);
-  return {
-    startMs,
-    endMs: Math.max(endMs, startMs + 1),
-    firstId,
-    lastId: Math.max(firstId, ...ids),
-    reason: "rejected",
-    detail: [...new Set(refused.map(({ rule }) => rule))].join(", "),
-    nextAskMs: receivedMs + ASK_AGAIN_MS,
-  };
-}
-
-/** Pages overlap, and a trade that stands in two of them unchanged is no fault. */
-function dropRepeated(sorted: readonly TradeCandidate[]): TradeCandidate[] {
-  return sorted.filter((each, i) => {
-    const before = sorted[i - 1];
-    return (
-      each.id === undefined ||
-      before?.id !== each.id ||
-      before.price !== each.price ||
-      before.qty !== each.qty ||
-      before.timeMs !== each.timeMs ||
-      before.side !== each.side
-    );
-  });
-}
-
-function isInside(
-  { afterId, beforeId }: TradeGap,
-  { firstId, lastId }: { firstId: number; lastId: number },
-): boolean {
-  return (afterId === undefined || firstId > afterId) && (beforeId === undefined || lastId < beforeId);
-}
-
-function lastIdOf(trades: readonly Trade[], numbering: TradeNumbering): number | undefined {
-  const last = trades.at(-1);
-  return last && continuityOf(last, numbering).lastId;
 }

@@ -4,7 +4,8 @@ import { silentLog } from "../../../src/core/log.js";
 import type { TradeBatch } from "../../../src/core/model/record-batch.js";
 import type { TradeCandidate } from "../../../src/core/model/trade.js";
 import type { StoredMarket } from "../../../src/store/store.js";
-import { TradeRepair, type TradeGap } from "../../../src/upkeep/trade-repair.js";
+import type { TradeGap } from "../../../src/pipeline/feed/trade-window.js";
+import { TradeRepair } from "../../../src/upkeep/trade-repair.js";
 import { BTC_USDT, minuteMs } from "../../support/candles.js";
 import { ManualClock } from "../core/net/manual-clock.js";
 
