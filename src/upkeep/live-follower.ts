@@ -11,7 +11,7 @@ import type { Random } from "../core/random.js";
 import type { Exchange } from "../exchanges/exchange.js";
 import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import { LiveFeed, type LiveMarket } from "../pipeline/feed/live/live-feed.js";
-import type { RawFrame } from "../pipeline/feed/live/live-link.js";
+import type { CaptureEvent } from "../pipeline/capture/capture-event.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { Store, StoredMarket } from "../store/store.js";
 import type { TradeGap } from "../pipeline/feed/trade-window.js";
@@ -32,8 +32,8 @@ export interface LiveFollowerOptions {
   /** Told of each attempt to connect that failed, of each connection that broke, and of each that was opened. */
   readonly onFailure?: ((failure: { path: string; error: TickwellError }) => void) | undefined;
   readonly onConnected?: ((connection: { path: string }) => void) | undefined;
-  /** Each text frame as it came, for captures. */
-  readonly onFrame?: ((frame: RawFrame) => void) | undefined;
+  /** Told of everything that enters, for captures. Must not throw. */
+  readonly record?: ((event: CaptureEvent) => void) | undefined;
   /** A gap was found, or repaired, for those who watch. */
   readonly onGap?: ((market: StoredMarket, gap: MissingTrades) => void) | undefined;
   readonly onRepaired?: ((market: StoredMarket, trades: number) => void) | undefined;
@@ -58,11 +58,28 @@ export class LiveFollower {
   #repaired = 0;
 
   constructor(options: LiveFollowerOptions) {
-    const { exchange, stage, clock, log } = options;
+    const { exchange, stage, clock, log, record } = options;
     this.#options = options;
+    const indices = new Map(options.markets.map(({ market }, i) => [market.id, i]));
     this.#exchangeClock = new ExchangeClock({ exchange, clock, log });
     const exchangeNowMs = (): number => this.#exchangeClock.nowMs();
-    this.#repair = new TradeRepair({ exchange, stage, clock, log, exchangeNowMs });
+    this.#repair = new TradeRepair({
+      exchange,
+      stage,
+      clock,
+      log,
+      exchangeNowMs,
+      onFetched:
+        record &&
+        ((market, { marketId: _, ...fetched }) =>
+          record({
+            kind: "fetched",
+            market: indices.get(market.id) ?? -1,
+            fetched,
+            atMs: fetched.receivedMs,
+            exchangeMs: fetched.exchangeNowMs,
+          })),
+    });
     this.feed = new LiveFeed({
       ...options,
       exchangeClock: this.#exchangeClock,

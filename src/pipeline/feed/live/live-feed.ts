@@ -13,17 +13,19 @@ import type { Random } from "../../../core/random.js";
 import type { TimeRange } from "../../../core/range.js";
 import { floorToTimeframe, timeframeMs, type Timeframe } from "../../../core/timeframe.js";
 import type { Exchange } from "../../../exchanges/exchange.js";
-import type { LiveChannel, LiveMessage } from "../../../exchanges/live.js";
+import type { LiveChannel } from "../../../exchanges/live.js";
 import type { Store, StoredMarket } from "../../../store/store.js";
+import type { CaptureEvent, CapturedMarket } from "../../capture/capture-event.js";
+import { openSession, type Session } from "../../capture/session.js";
+import { CONTEXT_CANDLES } from "../../gate/candle-flags.js";
 import type { Validation } from "../../gate/validation.js";
 import { shedUnderPressure } from "../../stage/shedding.js";
 import type { Stage } from "../../stage/stage.js";
 import type { ExchangeClock } from "../exchange-clock.js";
 import { BookPages } from "./book-pages.js";
 import { LiveConnections, type ConnectionState } from "./live-connections.js";
-import type { RawFrame } from "./live-link.js";
 import type { LiveSink } from "./live-sink.js";
-import { MarketStreams, type BookSettings } from "./market-streams.js";
+import type { BookSettings, MarketStreams } from "./market-streams.js";
 import { QuietQuestions } from "./quiet-questions.js";
 
 /** A market to follow, and what of it. */
@@ -52,8 +54,8 @@ export interface LiveFeedOptions {
   /** Told of each attempt to connect that failed, of each connection that broke, and of each that was opened. */
   readonly onFailure?: ((failure: { path: string; error: TickwellError }) => void) | undefined;
   readonly onConnected?: ((connection: { path: string }) => void) | undefined;
-  /** Each text frame as it came, for captures. */
-  readonly onFrame?: ((frame: RawFrame) => void) | undefined;
+  /** Told of everything that enters, for captures. Must not throw. */
+  readonly record?: ((event: CaptureEvent) => void) | undefined;
 }
 
 /** What was handed on since the beginning. */
@@ -76,9 +78,9 @@ const UNREADABLE_EVERY_MS = 60_000;
 
 export class LiveFeed {
   readonly #options: LiveFeedOptions;
-  readonly #streams = new Map<LiveChannel, MarketStreams>();
   readonly #byTopic = new Map<string, LiveChannel>();
-  readonly #markets: MarketStreams[] = [];
+  readonly #indices = new Map<LiveChannel, number>();
+  #session: Session = { markets: [], channels: [], streamsOf: new Map() };
   readonly #pages: BookPages;
   readonly #questions: QuietQuestions;
   #connections: LiveConnections | undefined;
@@ -103,7 +105,7 @@ export class LiveFeed {
 
   /** What is known of each market now. */
   markets(): readonly MarketStreams[] {
-    return this.#markets;
+    return this.#session.markets;
   }
 
   /**
@@ -112,7 +114,7 @@ export class LiveFeed {
    * @throws what the stage or the store throws
    */
   async run(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
-    const { exchangeClock, log } = this.#options;
+    const { exchangeClock, log, record } = this.#options;
     await exchangeClock.keepMeasured(signal);
     await this.#open(signal);
     const ending = new AbortController();
@@ -135,9 +137,11 @@ export class LiveFeed {
       guard(this.#comparing(either)),
       guard(this.#measuring(either)),
     ]);
+    const end = this.#at();
+    record?.({ kind: "end", ...end });
     try {
       await this.#handOn(
-        this.#markets.flatMap((each) => each.finish(exchangeClock.nowMs())),
+        this.#session.markets.flatMap((each) => each.finish(end.exchangeMs)),
         deadline,
       );
     } catch (error) {
@@ -149,47 +153,65 @@ export class LiveFeed {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { exchange, store, markets, exchangeClock } = this.#options;
+    const { exchange, store, markets, exchangeClock, clock, record } = this.#options;
     const { dialect } = exchange.live;
     const nowMs = exchangeClock.nowMs();
+    const captured: CapturedMarket[] = [];
     for (const { market, trades, book, timeframes, validation } of markets) {
       signal.throwIfAborted();
-      const streams = new MarketStreams({
+      const candles = [];
+      for (const timeframe of timeframes) {
+        const key = { marketId: market.id, timeframe };
+        candles.push({ timeframe, before: await store.recentCandles(key, nowMs, CONTEXT_CANDLES) });
+        // A candle may close before the first cycle has said that the series is collected.
+        await store.expect(key, closedBefore(nowMs, timeframe));
+      }
+      captured.push({
         market,
-        rules: exchange.live.bookRules,
-        numbering: exchange.traits.tradeNumbering,
         trades: trades ? { position: await store.live.lastTrade(market.id) } : undefined,
         book: book && { ...book, followedToMs: await store.live.bookFollowedTo(market.id) },
-        timeframes,
         validation,
-        recentCandles: (timeframe) =>
-          store.recentCandles({ marketId: market.id, timeframe }, this.#options.exchangeClock.nowMs(), 61),
+        candles,
+      });
+    }
+    this.#session = openSession(
+      exchange,
+      captured,
+      markets.map(({ market }) => market),
+      {
         pages: this.#pages,
         resubscribe: (channel) => this.#connections?.resubscribe(channel),
-        exchangeNowMs: () => this.#options.exchangeClock.nowMs(),
-        nowMs: () => this.#options.clock.nowMs(),
-      });
-      await streams.prepare();
-      // A candle may close before the first cycle has said that the series is collected.
-      for (const timeframe of timeframes)
-        await store.expect({ marketId: market.id, timeframe }, closedBefore(nowMs, timeframe));
-      this.#markets.push(streams);
-      for (const channel of streams.channels) {
-        this.#streams.set(channel, streams);
-        this.#byTopic.set(dialect.topicOf(channel), channel);
-      }
-    }
+        onPage: (channel, page) =>
+          record?.({ kind: "page", channel: this.#indexOf(channel), page, ...this.#at() }),
+        exchangeNowMs: () => exchangeClock.nowMs(),
+        nowMs: () => clock.nowMs(),
+      },
+    );
+    this.#session.channels.forEach((channel, index) => {
+      this.#indices.set(channel, index);
+      this.#byTopic.set(dialect.topicOf(channel), channel);
+    });
+    record?.({ kind: "session", exchange: exchange.id, markets: captured, ...this.#at() });
+  }
+
+  #indexOf(channel: LiveChannel): number {
+    return this.#indices.get(channel) ?? -1;
+  }
+
+  #at(): { atMs: number; exchangeMs: number } {
+    return { atMs: this.#options.clock.nowMs(), exchangeMs: this.#options.exchangeClock.nowMs() };
   }
 
   #connect(): LiveConnections {
-    const { exchange, wsUrl, clock, random, log, onFrame, onFailure, onConnected } = this.#options;
+    const { exchange, wsUrl, clock, random, log, record, onFailure, onConnected, exchangeClock } =
+      this.#options;
     return new LiveConnections({
       dialect: exchange.live.dialect,
       wsUrl: wsUrl ?? exchange.live.dialect.wsUrl,
-      channels: [...this.#streams.keys()],
+      channels: this.#session.channels,
       sink: this.#sink(),
       askQuiet: (channel, lastMessageMs, signal) => {
-        const streams = this.#streams.get(channel);
+        const streams = this.#session.streamsOf.get(channel);
         return streams
           ? this.#questions.ask(streams, channel, lastMessageMs, signal)
           : Promise.resolve("unknown" as const);
@@ -197,46 +219,82 @@ export class LiveFeed {
       clock,
       random,
       log,
-      onFrame,
+      onFrame:
+        record &&
+        (({ text, receivedMs, connectionId, path }) =>
+          record({
+            kind: "frame",
+            connection: connectionId,
+            path,
+            text,
+            atMs: receivedMs,
+            exchangeMs: exchangeClock.nowMs(),
+          })),
       onFailure,
       onConnected,
     });
   }
 
   #sink(): LiveSink {
-    const { exchangeClock, log } = this.#options;
+    const { exchangeClock, log, record } = this.#options;
     return {
-      message: (channel: LiveChannel, message: LiveMessage, { connectionId, receivedMs }) => {
-        this.#streams
+      message: (channel, message, { connectionId, receivedMs, index }) => {
+        const exchangeNowMs = exchangeClock.nowMs();
+        record?.({
+          kind: "message",
+          channel: this.#indexOf(channel),
+          index,
+          connection: connectionId,
+          atMs: receivedMs,
+          exchangeMs: exchangeNowMs,
+        });
+        this.#session.streamsOf
           .get(channel)
-          ?.onMessage(channel, message, { connectionId, receivedMs, exchangeNowMs: exchangeClock.nowMs() });
+          ?.onMessage(channel, message, { connectionId, receivedMs, exchangeNowMs });
       },
-      opened: (channel, connectionId) => this.#streams.get(channel)?.onOpened(channel, connectionId),
-      lost: (channel, { reason, detail }) => {
-        const streams = this.#streams.get(channel);
-        streams?.onLost(channel, { reason, detail });
-        if (streams && reason === "refused")
+      opened: (channel, connectionId) => {
+        record?.({
+          kind: "opened",
+          channel: this.#indexOf(channel),
+          connection: connectionId,
+          ...this.#at(),
+        });
+        this.#session.streamsOf.get(channel)?.onOpened(channel, connectionId);
+      },
+      lost: (channel, loss) => {
+        record?.({ kind: "lost", channel: this.#indexOf(channel), loss, ...this.#at() });
+        const streams = this.#session.streamsOf.get(channel);
+        streams?.onLost(channel, loss);
+        if (streams && loss.reason === "refused")
           log.warn(
-            `${formatMarketName(streams.market)}: the exchange refuses its ${channel.kind} stream: ${detail}`,
+            `${formatMarketName(streams.market)}: the exchange refuses its ${channel.kind} stream: ${loss.detail}`,
           );
       },
-      unreadable: ({ topic, path, detail, sample, receivedMs }) => {
-        this.#noteUnreadable(`${topic ?? "unknown stream"} at ${path}: ${detail}: ${sample}`, receivedMs);
+      unreadable: (frame) => {
+        const { topic, path, detail, sample, receivedMs } = frame;
         const channel = topic === undefined ? undefined : this.#byTopic.get(topic);
-        if (channel) this.#streams.get(channel)?.onUnreadable(channel, { path, detail, sample });
+        record?.({
+          kind: "unreadable",
+          channel: channel && this.#indexOf(channel),
+          frame,
+          ...this.#at(),
+        });
+        this.#noteUnreadable(`${topic ?? "unknown stream"} at ${path}: ${detail}: ${sample}`, receivedMs);
+        if (channel) this.#session.streamsOf.get(channel)?.onUnreadable(channel, { path, detail, sample });
       },
     };
   }
 
   /** Hands on what has come in, again and again; the stage's back-pressure is felt here and nowhere else. */
   async #flushing(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, exchangeClock, record } = this.#options;
     while (true) {
       await clock.sleep(FLUSH_EVERY_MS, signal);
       const nowMs = clock.nowMs();
-      for (const each of this.#markets) each.tick(nowMs);
+      record?.({ kind: "flush", atMs: nowMs, exchangeMs: exchangeClock.nowMs() });
+      for (const each of this.#session.markets) each.tick(nowMs);
       await this.#handOn(
-        this.#markets.flatMap((each) => each.take(nowMs)),
+        this.#session.markets.flatMap((each) => each.take(nowMs)),
         signal,
       );
     }
@@ -244,7 +302,7 @@ export class LiveFeed {
 
   async #handOn(batches: readonly RecordBatch[], signal: AbortSignal): Promise<void> {
     const { stage, onGap } = this.#options;
-    const marketOf = new Map(this.#markets.map(({ market }) => [market.id, market]));
+    const marketOf = new Map(this.#session.markets.map(({ market }) => [market.id, market]));
     for (const batch of batches) {
       const kept = shedUnderPressure(batch, stage.load);
       await stage.append(kept, signal);
@@ -270,19 +328,23 @@ export class LiveFeed {
 
   /** One book after the other, so that the whole list takes {@link COMPARE_EVERY_MS}. */
   async #comparing(signal: AbortSignal): Promise<void> {
-    const { clock, exchange, log } = this.#options;
-    const withBook = this.#markets.filter(({ book }) => book !== undefined);
+    const { clock, exchange, log, record } = this.#options;
+    const withBook = this.#session.markets.filter(({ book }) => book !== undefined);
     if (withBook.length === 0) return;
     while (true) {
       for (const streams of withBook) {
         await clock.sleep(COMPARE_EVERY_MS / withBook.length, signal);
         if (!streams.book?.isValid) continue;
+        const [channel] = streams.channels.filter(({ kind }) => kind === "book");
+        const index = channel ? this.#indexOf(channel) : -1;
+        record?.({ kind: "comparing", channel: index, ...this.#at() });
         streams.book.beginComparison();
         try {
           const { nativeSymbol } = streams.market;
           const page = await exchange.live.fetchBook({ nativeSymbol, levels: 20 }, signal);
           // What the page holds may still be under way to us.
           await clock.sleep(500, signal);
+          record?.({ kind: "compared", channel: index, page, ...this.#at() });
           if (streams.book.compare(page) === "different")
             log.warn(
               `${formatMarketName(streams.market)}: its order book differs from the exchange's; it is fetched anew`,

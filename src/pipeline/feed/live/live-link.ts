@@ -361,7 +361,11 @@ export class LiveLink {
     const receivedMs = clock.nowMs();
     onFrame?.({ text, receivedMs, connectionId: this.id, path: plan.path });
     try {
-      for (const message of dialect.decode(text, this.#channelOf)) this.#onMessage(message, text, receivedMs);
+      const messages = dialect.decode(text, this.#channelOf);
+      for (let index = 0; index < messages.length; index++) {
+        const message = messages[index];
+        if (message) this.#onMessage(message, { text, receivedMs, index });
+      }
     } catch (error) {
       // A mistake of ours in one message must not take the process down: it is kept, to be looked at.
       this.#onUnreadable(undefined, "$", describeError(error), text, receivedMs);
@@ -370,13 +374,14 @@ export class LiveLink {
 
   readonly #channelOf = (topic: string): LiveChannel | undefined => this.#subscriptions.get(topic)?.channel;
 
-  #onMessage(message: LiveMessage, text: string, receivedMs: number): void {
+  #onMessage(message: LiveMessage, frame: { text: string; receivedMs: number; index: number }): void {
+    const { text, receivedMs } = frame;
     switch (message.kind) {
       case "trades":
       case "candle":
       case "book": {
         const subscription = this.#subscriptions.get(message.topic);
-        if (subscription) this.#onData(subscription, message, receivedMs);
+        if (subscription) this.#onData(subscription, message, frame);
         else this.#onUnreadable(message.topic, "$", "nobody subscribed to it", text, receivedMs);
         return;
       }
@@ -399,13 +404,17 @@ export class LiveLink {
     }
   }
 
-  #onData(subscription: Subscription, message: LiveMessage, receivedMs: number): void {
+  #onData(
+    subscription: Subscription,
+    message: LiveMessage,
+    { receivedMs, index }: { receivedMs: number; index: number },
+  ): void {
     // Data before its ack is an ack.
     if (subscription.state === "waiting") this.#acknowledge(subscription, receivedMs);
     subscription.hasSent = true;
     subscription.timesMissed = 0;
     subscription.watch?.onMessage(receivedMs);
-    this.#options.sink.message(subscription.channel, message, { connectionId: this.id, receivedMs });
+    this.#options.sink.message(subscription.channel, message, { connectionId: this.id, receivedMs, index });
   }
 
   #onAck({ id, topics, isSubscribed }: Extract<LiveMessage, { kind: "ack" }>, receivedMs: number): void {

@@ -18,11 +18,14 @@ export interface UnreadableFrame {
 
 /** None of these may throw. */
 export interface LiveSink {
-  /** `connectionId` tells two connections apart while they overlap. `receivedMs` is our clock's. */
+  /**
+   * `connectionId` tells two connections apart while they overlap. `receivedMs` is our clock's. `index` is the message's place among
+   * those of its frame.
+   */
   message(
     channel: LiveChannel,
     message: LiveMessage,
-    arrival: { connectionId: number; receivedMs: number },
+    arrival: { connectionId: number; receivedMs: number; index: number },
   ): void;
   /** Acknowledged on this connection: from now on its messages are expected. */
   opened(channel: LiveChannel, connectionId: number): void;

@@ -1,6 +1,7 @@
 // All live streams of one market: trades, candles and the book, which tell on each other.
 import type { Decimal } from "../../../core/decimal.js";
 import type { StoredMarket } from "../../../store/store.js";
+import type { BookPage } from "../../../core/model/book.js";
 import { formatMarketName } from "../../../core/model/market.js";
 import type { RecordBatch } from "../../../core/model/record-batch.js";
 import type { TradeNumbering } from "../../../core/model/trade.js";
@@ -28,11 +29,13 @@ export interface MarketStreamsOptions {
   /** Undefined: trades are not followed. */
   readonly trades: { readonly position: TradePosition | undefined } | undefined;
   readonly book: (BookSettings & { readonly followedToMs: number | undefined }) | undefined;
-  readonly timeframes: readonly Timeframe[];
+  /** By timeframe: what the next candles are measured by. */
+  readonly candles: readonly { readonly timeframe: Timeframe; readonly before: readonly Neighbour[] }[];
   readonly validation: Validation;
-  readonly recentCandles: (timeframe: Timeframe) => Promise<readonly Neighbour[]>;
-  readonly pages: BookPages;
+  readonly pages: Pick<BookPages, "request">;
   readonly resubscribe: (channel: LiveChannel) => void;
+  /** Told before the book is, for captures; undefined when the page could not be had. */
+  readonly onPage?: ((channel: LiveChannel, page: BookPage | undefined) => void) | undefined;
   readonly exchangeNowMs: () => number;
   readonly nowMs: () => number;
 }
@@ -60,7 +63,11 @@ export class MarketStreams {
       timeframe,
       contractSize,
     });
-    const channels = options.timeframes.map((timeframe) => channel("candles", timeframe));
+    const channels = options.candles.map(({ timeframe }) => channel("candles", timeframe));
+    for (const { timeframe, before } of options.candles) {
+      const { validation } = options;
+      this.#candles.set(timeframe, new CandleTracker({ marketId: market.id, timeframe, validation, before }));
+    }
     if (options.trades && numbering) {
       const { position } = options.trades;
       this.trades = new TradeTracker({ marketId: market.id, numbering, position, heldMax: TRADES_HELD_MAX });
@@ -72,21 +79,6 @@ export class MarketStreams {
       this.book = this.#keepBook(options.book, contractSize);
     }
     this.channels = channels;
-  }
-
-  /** Reads what the next candles are measured by. */
-  async prepare(): Promise<void> {
-    const { market, timeframes, validation, recentCandles } = this.#options;
-    for (const timeframe of timeframes)
-      this.#candles.set(
-        timeframe,
-        new CandleTracker({
-          marketId: market.id,
-          timeframe,
-          validation,
-          before: await recentCandles(timeframe),
-        }),
-      );
   }
 
   /** The open time of the last closed candle that came in; undefined when none has. */
@@ -121,6 +113,14 @@ export class MarketStreams {
       default:
         return;
     }
+  }
+
+  /** The page the book has asked for; undefined when it could not be had. */
+  onPage(page: BookPage | undefined): void {
+    const { nowMs, exchangeNowMs, onPage } = this.#options;
+    if (this.#bookChannel) onPage?.(this.#bookChannel, page);
+    if (page === undefined) this.book?.onPageFailed();
+    else this.book?.onPage(page, { receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() });
   }
 
   /** A frame of this market that could not be read is kept, and counted where it belongs. */
@@ -179,14 +179,14 @@ export class MarketStreams {
     settings: BookSettings & { followedToMs: number | undefined },
     contractSize: Decimal | undefined,
   ): BookKeeper {
-    const { market, rules, pages, resubscribe, nowMs, exchangeNowMs } = this.#options;
+    const { market, rules, pages, resubscribe } = this.#options;
     const seeker: PageSeeker = {
       name: formatMarketName(market),
       nativeSymbol: market.nativeSymbol,
-      onPage: (page) => keeper.onPage(page, { receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() }),
-      onPageFailed: () => keeper.onPageFailed(),
+      onPage: (page) => this.onPage(page),
+      onPageFailed: () => this.onPage(undefined),
     };
-    const keeper = new BookKeeper({
+    return new BookKeeper({
       marketId: market.id,
       rules,
       contractSize,
@@ -196,6 +196,5 @@ export class MarketStreams {
         if (this.#bookChannel) resubscribe(this.#bookChannel);
       },
     });
-    return keeper;
   }
 }
