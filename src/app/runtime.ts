@@ -11,6 +11,8 @@ import type { Store } from "../store/store.js";
 import { Alerts } from "../upkeep/alerts/alerts.js";
 import { trackFailures } from "../upkeep/alerts/failure-alerts.js";
 import { createNotifiers } from "../upkeep/alerts/notifiers.js";
+import { AlertWatch } from "../upkeep/alerts/watch/alert-watch.js";
+import { watchRules } from "../upkeep/alerts/watch/watch-rules.js";
 import { ApiErrorLogger } from "../upkeep/errors/api-error-logger.js";
 import type { ConsecutiveFailureTracker } from "../upkeep/errors/consecutive-failure-tracker.js";
 import { CycleScheduler } from "../upkeep/cycle-scheduler.js";
@@ -51,6 +53,7 @@ export class Runtime {
   readonly #exchanges = new Map<string, Exchange>();
   readonly #requests = new RequestCounts();
   readonly #collectors: Collector[] = [];
+  readonly #watch: AlertWatch;
 
   /** Takes up what an earlier run has left in trouble. @throws TickwellError `database`, `config` */
   static async open(parts: {
@@ -97,6 +100,7 @@ export class Runtime {
       random: systemRandom,
       log,
       maintenance: instance.alerts.maintenance,
+      mutes: instance.alerts.mutes,
     });
     this.alerts.start();
     this.figures = new Figures({ store, clock: systemClock, dataDir });
@@ -109,6 +113,18 @@ export class Runtime {
       writes: this.pipeline.writes,
       commits,
       figures: this.figures,
+      alerts: this.alerts,
+    });
+    this.#watch = new AlertWatch({
+      alerts: this.alerts,
+      openKeys,
+      rules: watchRules(instance.alerts, {
+        figures: this.figures,
+        stage: this.pipeline.stage,
+        venues: () => this.#exchanges.values(),
+        feeds: () => this.#feeds(),
+        lags: () => commits.lags((marketId) => this.figures.exchangeOf(marketId)),
+      }),
     });
     this.#failures = trackFailures({
       alerts: this.alerts,
@@ -133,7 +149,18 @@ export class Runtime {
     return collector;
   }
 
-  /** Measures what is watched, again and again, until the signal is aborted. */
+  /** Measures what is watched, and raises or resolves what follows from it. */
+  async look(): Promise<void> {
+    try {
+      await this.figures.measure();
+    } catch (error) {
+      // The writer says that the database is away; the metrics say how old the figures are.
+      this.#log.debug(describeError(error));
+    }
+    this.#watch.look(systemClock.nowMs());
+  }
+
+  /** Looks again and again, until the signal is aborted. */
   async runWatch(signal: AbortSignal): Promise<void> {
     const scheduler = new CycleScheduler({
       clock: systemClock,
@@ -143,14 +170,7 @@ export class Runtime {
           name: "watch",
           everyMs: WATCH_EVERY_MS,
           firstAfterMs: WATCH_FIRST_AFTER_MS,
-          run: async () => {
-            try {
-              await this.figures.measure();
-            } catch (error) {
-              // The writer says that the database is away; the metrics say how old the figures are.
-              this.#log.debug(describeError(error));
-            }
-          },
+          run: () => this.look(),
         },
       ],
     });

@@ -26,6 +26,13 @@ export interface SeriesCounts {
   readonly lag: Histogram;
 }
 
+/** The lag of one exchange's live records. */
+export interface LagOfExchange {
+  readonly exchange: string;
+  readonly dataType: DataType;
+  readonly histogram: Histogram;
+}
+
 const DATA_TYPES = { candles: "ohlcv", trades: "trades", book: "orderbook" } as const satisfies Record<
   RecordBatch["kind"],
   DataType
@@ -66,6 +73,20 @@ export class CommitCounts {
           break;
       }
     }
+  }
+
+  /** @param exchangeOf undefined for a market that is not known yet, which is left out */
+  lags(exchangeOf: (marketId: number) => string | undefined): LagOfExchange[] {
+    const sums = new Map<string, LagOfExchange>();
+    for (const { marketId, dataType, lag } of this.#series.values()) {
+      const exchange = exchangeOf(marketId);
+      if (exchange === undefined || lag.count === 0) continue;
+      const key = `${exchange} ${dataType}`;
+      const sum = sums.get(key) ?? { exchange, dataType, histogram: new Histogram(LAG_BOUNDS_S) };
+      sum.histogram.add(lag);
+      sums.set(key, sum);
+    }
+    return [...sums.values()];
   }
 
   [Symbol.iterator](): IterableIterator<SeriesCounts> {

@@ -2,6 +2,8 @@
 // a text, read when it is asked for. Labels are bounded: exchange, channel, data type, endpoint, class, rule, status; markets by
 // name only where the number of series is capped.
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Alerts } from "../alerts/alerts.js";
+import { addAlertMetrics } from "./alert-metrics.js";
 import type { Figures } from "./figures.js";
 import { addIntakeMetrics, type IntakeSources } from "./intake-metrics.js";
 import { addPipelineMetrics, type PipelineSources } from "./pipeline-metrics.js";
@@ -12,6 +14,7 @@ export interface MetricsSources extends IntakeSources, Omit<PipelineSources, "ex
   /** Of this program: `0.1.0`. */
   readonly version: string;
   readonly figures: Figures;
+  readonly alerts: Pick<Alerts, "openBySeverity" | "deliveries">;
 }
 
 /** Gauges whose names end like a counter's, and what nobody who operates the program looks at. */
@@ -30,7 +33,7 @@ const LEFT_OUT = [
 export class Metrics {
   readonly #registry = new Registry();
 
-  constructor({ version, figures, ...sources }: MetricsSources) {
+  constructor({ version, figures, alerts, ...sources }: MetricsSources) {
     const registry = this.#registry;
     addGauge(
       registry,
@@ -43,6 +46,7 @@ export class Metrics {
       exchangeOf: (marketId) => figures.exchangeOf(marketId),
     });
     addStoreMetrics(registry, figures);
+    addAlertMetrics(registry, alerts);
     collectDefaultMetrics({ register: registry });
     for (const name of LEFT_OUT) registry.removeSingleMetric(name);
   }

@@ -1,10 +1,9 @@
 // Metrics of what is under way: the stage, the writer, and what became of the records.
 import type { Registry } from "prom-client";
-import { Histogram } from "../../core/counts.js";
 import type { Stage } from "../../pipeline/stage/stage.js";
 import type { WriterCounts } from "../../pipeline/write/writer-counts.js";
 import { TALLY_COLUMNS } from "../../store/live-tallies.js";
-import { LAG_BOUNDS_S, type CommitCounts, type SeriesCounts } from "./commit-counts.js";
+import type { CommitCounts, SeriesCounts } from "./commit-counts.js";
 import { addCounter, addGauge, addHistogram, type Sample } from "./read-metric.js";
 
 export interface PipelineSources {
@@ -117,20 +116,10 @@ export function addPipelineMetrics(
       name: "tickwell_commit_lag_seconds",
       help: "From the exchange's time of a live record (the end of a candle) to its commit.",
     },
-    () => {
-      const sums = new Map<string, { labels: Labels; histogram: Histogram }>();
-      for (const { marketId, dataType, lag } of commits) {
-        const exchange = exchangeOf(marketId);
-        if (exchange === undefined || lag.count === 0) continue;
-        const key = `${exchange} ${dataType}`;
-        const sum = sums.get(key) ?? {
-          labels: { exchange, data_type: dataType },
-          histogram: new Histogram(LAG_BOUNDS_S),
-        };
-        sum.histogram.add(lag);
-        sums.set(key, sum);
-      }
-      return sums.values();
-    },
+    () =>
+      commits.lags(exchangeOf).map(({ exchange, dataType, histogram }) => ({
+        labels: { exchange, data_type: dataType },
+        histogram,
+      })),
   );
 }
