@@ -88,6 +88,7 @@ export class Collector {
   readonly #quality: QualityCycle;
   /** By series, so that it outlasts a new listing. */
   readonly #sinceMs = new Map<string, number>();
+  #following: LiveFollower | undefined;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(options: CollectorOptions) {
@@ -188,6 +189,11 @@ export class Collector {
     return ended;
   }
 
+  /** What follows the markets live, while it does and afterwards; undefined where nothing is followed. */
+  get live(): LiveFollower | undefined {
+    return this.#following;
+  }
+
   /** Ends the cycles; resolves when what was received is handed on. */
   async stop(): Promise<void> {
     const running = this.#running;
@@ -227,7 +233,7 @@ export class Collector {
         }),
       ],
     });
-    const live = await this.#prepareLive(bounded);
+    const live = (this.#following = await this.#prepareLive(bounded));
     const ending = new AbortController();
     // Ends with the cycles, and keeps what has come in until then.
     const following = live?.run(

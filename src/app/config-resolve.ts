@@ -82,6 +82,15 @@ export function resolveInstance(file: InstanceFile): InstanceConfig {
         exchange,
       })),
       consecutiveFailures: alerts.consecutive_failures,
+      gapAgeMs: durationMs(alerts.gap_age),
+      silentAfterMs: durationMs(alerts.silent_after),
+      lagMs: durationMs(alerts.lag),
+      stageFill: alerts.stage_fill,
+      diskFreeBytes: sizeBytes(alerts.disk_free),
+      mutes: alerts.mute.map(({ key, until }) => ({
+        key,
+        untilMs: until === undefined ? undefined : instantMs(until),
+      })),
     },
     log: { level: log.level, format: log.format },
     capture: {

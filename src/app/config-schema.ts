@@ -341,6 +341,13 @@ const maintenance = z
     message: "is not after from",
   });
 
+const mute = z.strictObject({
+  key: text("an alert's key, in which * stands for anything, such as quality:* or gap:okx:*").describe(
+    "Which alerts. Their keys are in `tickwell errors`.",
+  ),
+  until: instant().optional().describe("When they are told again. Default: never."),
+});
+
 const alerts = z.strictObject({
   webhook_url: url(["https", "http"], "an http(s):// URL")
     .optional()
@@ -359,6 +366,28 @@ const alerts = z.strictObject({
     .max(10_000)
     .default(5) // five cycles, so five minutes: longer than a hiccup, shorter than a night
     .describe("Failures in a row, of one endpoint and market, that raise an alert."),
+  gap_age: duration("1m")
+    .default("30m") // repairs come every five minutes: by then they have failed more than once
+    .describe("A gap that the exchange was asked about and that stays for so long raises an alert."),
+  silent_after: duration("10s")
+    .default("5m") // a connection without a sign of life is opened again within one; this is when that does not help
+    .describe("No message of any stream of an exchange for so long raises an alert."),
+  lag: duration("100ms")
+    .default("30s") // a hundred times the usual, and longer than a restart of the database
+    .describe("More than one live record in twenty stored later than this raises an alert."),
+  stage_fill: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.8) // above half of it changes of books are given up already
+    .describe("A stage filled to this part raises an alert."),
+  disk_free: size("1MB", "100000GB")
+    .default("2GB") // PostgreSQL needs room for its own log to come up again
+    .describe("Less free space than this where the data directory is raises an alert."),
+  mute: z
+    .array(mute)
+    .default([])
+    .describe("Alerts that are not told, for a time or for good; they are recorded all the same."),
 });
 
 const log = z.strictObject({

@@ -176,6 +176,18 @@ export interface AlertsConfig {
   readonly maintenance: readonly MaintenanceWindow[];
   /** Failures in a row, of one endpoint and market, that raise an alert. */
   readonly consecutiveFailures: number;
+  /** How long a gap may stay that the exchange was asked about. */
+  readonly gapAgeMs: number;
+  /** How long an exchange's streams may be without a message. */
+  readonly silentAfterMs: number;
+  /** How late live records may be stored. */
+  readonly lagMs: number;
+  /** How full the stage may be, above 0 and at most 1. */
+  readonly stageFill: number;
+  /** How much room there has to be where the data directory is. */
+  readonly diskFreeBytes: number;
+  /** What is not told, by key; for good where `untilMs` is undefined. */
+  readonly mutes: readonly { readonly key: string; readonly untilMs: number | undefined }[];
 }
 
 export interface LogConfig {

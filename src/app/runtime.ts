@@ -1,5 +1,6 @@
 // What the collectors of one process share: the pipeline, one venue for each host, the log of failed requests, alerts.
 import { systemClock } from "../core/clock.js";
+import { describeError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import { HttpClient } from "../core/net/http-client.js";
 import { systemRandom } from "../core/random.js";
@@ -10,24 +11,38 @@ import type { Store } from "../store/store.js";
 import { Alerts } from "../upkeep/alerts/alerts.js";
 import { trackFailures } from "../upkeep/alerts/failure-alerts.js";
 import { createNotifiers } from "../upkeep/alerts/notifiers.js";
+import { AlertWatch } from "../upkeep/alerts/watch/alert-watch.js";
+import { watchRules } from "../upkeep/alerts/watch/watch-rules.js";
 import { ApiErrorLogger } from "../upkeep/errors/api-error-logger.js";
 import type { ConsecutiveFailureTracker } from "../upkeep/errors/consecutive-failure-tracker.js";
 import { CycleScheduler } from "../upkeep/cycle-scheduler.js";
+import { CommitCounts } from "../upkeep/metrics/commit-counts.js";
+import { Figures } from "../upkeep/metrics/figures.js";
+import type { VenueFeed } from "../upkeep/metrics/intake-metrics.js";
+import { Metrics } from "../upkeep/metrics/metrics.js";
+import { RequestCounts } from "../upkeep/metrics/request-counts.js";
 import { Collector, type LiveHooks } from "./collector.js";
 import type { CollectorConfig, InstanceConfig, RetentionConfig } from "./config-types.js";
 import { exchangeFor, logFailure } from "./exchange-for.js";
 import { formatCount } from "./table.js";
+import { VERSION } from "./version.js";
 
 /** Rows get old by the day. */
 const RETENTION_EVERY_MS = 6 * 3_600_000;
 /** After what has been missed is repaired. */
 const RETENTION_FIRST_AFTER_MS = 10 * 60_000;
+/** Four scrapes of a Prometheus that comes every quarter of a minute see at most two figures. */
+const WATCH_EVERY_MS = 30_000;
+/** When the first page is stored. */
+const WATCH_FIRST_AFTER_MS = 3_000;
 /** What is told at the very end has this long to get through. */
 const LAST_WORDS_MS = 5_000;
 
 export class Runtime {
   readonly pipeline: Pipeline;
   readonly alerts: Alerts;
+  readonly figures: Figures;
+  readonly metrics: Metrics;
   readonly #store: Store;
   readonly #log: Log;
   readonly #retention: RetentionConfig;
@@ -36,11 +51,16 @@ export class Runtime {
   readonly #failures: ConsecutiveFailureTracker;
   /** One venue a host, however many collectors ask it: rate limits are counted by address. */
   readonly #exchanges = new Map<string, Exchange>();
+  readonly #requests = new RequestCounts();
+  readonly #collectors: Collector[] = [];
+  readonly #watch: AlertWatch;
 
   /** Takes up what an earlier run has left in trouble. @throws TickwellError `database`, `config` */
   static async open(parts: {
     readonly store: Store;
     readonly instance: InstanceConfig;
+    /** Whose disk is watched. */
+    readonly dataDir: string;
     readonly log: Log;
   }): Promise<Runtime> {
     const open = await parts.store.alerts.open();
@@ -51,19 +71,21 @@ export class Runtime {
   }
 
   private constructor(
-    { store, instance, log }: { store: Store; instance: InstanceConfig; log: Log },
+    { store, instance, dataDir, log }: { store: Store; instance: InstanceConfig; dataDir: string; log: Log },
     openKeys: readonly string[],
   ) {
     this.#store = store;
     this.#log = log;
     this.#retention = instance.storage.retention;
+    const commits = new CommitCounts({ clock: systemClock });
     this.pipeline = new Pipeline({
       store,
       clock: systemClock,
       log,
       stageRowsMax: instance.stage.itemsMax,
       stage: openStage(instance.stage, { clock: systemClock, log }),
-      onCommit: ({ revised }) => {
+      onCommit: ({ revised }, staged) => {
+        commits.note(staged.map(({ batch }) => batch));
         if (revised > 0)
           log.info(
             `${formatCount(revised)} stored candles were revised by the exchange; the earlier values are kept`,
@@ -78,8 +100,32 @@ export class Runtime {
       random: systemRandom,
       log,
       maintenance: instance.alerts.maintenance,
+      mutes: instance.alerts.mutes,
     });
     this.alerts.start();
+    this.figures = new Figures({ store, clock: systemClock, dataDir });
+    this.metrics = new Metrics({
+      version: VERSION,
+      requests: this.#requests,
+      venues: () => this.#exchanges.values(),
+      feeds: () => this.#feeds(),
+      stage: this.pipeline.stage,
+      writes: this.pipeline.writes,
+      commits,
+      figures: this.figures,
+      alerts: this.alerts,
+    });
+    this.#watch = new AlertWatch({
+      alerts: this.alerts,
+      openKeys,
+      rules: watchRules(instance.alerts, {
+        figures: this.figures,
+        stage: this.pipeline.stage,
+        venues: () => this.#exchanges.values(),
+        feeds: () => this.#feeds(),
+        lags: () => commits.lags((marketId) => this.figures.exchangeOf(marketId)),
+      }),
+    });
     this.#failures = trackFailures({
       alerts: this.alerts,
       threshold: instance.alerts.consecutiveFailures,
@@ -88,7 +134,7 @@ export class Runtime {
   }
 
   collector(config: CollectorConfig): Collector {
-    return new Collector({
+    const collector = new Collector({
       config,
       exchange: this.#exchange(config),
       store: this.#store,
@@ -99,6 +145,36 @@ export class Runtime {
       retainedMs: this.#retention.candlesMs,
       streams: this.#streamHooks(config.exchange.name),
     });
+    this.#collectors.push(collector);
+    return collector;
+  }
+
+  /** Measures what is watched, and raises or resolves what follows from it. */
+  async look(): Promise<void> {
+    try {
+      await this.figures.measure();
+    } catch (error) {
+      // The writer says that the database is away; the metrics say how old the figures are.
+      this.#log.debug(describeError(error));
+    }
+    this.#watch.look(systemClock.nowMs());
+  }
+
+  /** Looks again and again, until the signal is aborted. */
+  async runWatch(signal: AbortSignal): Promise<void> {
+    const scheduler = new CycleScheduler({
+      clock: systemClock,
+      log: this.#log,
+      cycles: [
+        {
+          name: "watch",
+          everyMs: WATCH_EVERY_MS,
+          firstAfterMs: WATCH_FIRST_AFTER_MS,
+          run: () => this.look(),
+        },
+      ],
+    });
+    await scheduler.run(signal);
   }
 
   /** Drops what is older than the user keeps, now and then, until the signal is aborted. */
@@ -133,6 +209,12 @@ export class Runtime {
     }
   }
 
+  #feeds(): VenueFeed[] {
+    return this.#collectors.flatMap(({ config, live }) =>
+      live ? { exchange: config.exchange.name, feed: live.feed } : [],
+    );
+  }
+
   #exchange(config: CollectorConfig): Exchange {
     const host = `${config.exchange.name} ${config.exchange.restUrl ?? ""}`;
     const known = this.#exchanges.get(host);
@@ -141,7 +223,10 @@ export class Runtime {
       bans: this.#store.bans,
       log: this.#log,
       onFailure: (failure) => this.#noteFailure(failure),
-      onSuccess: (success) => this.#failures.succeeded(success),
+      onSuccess: (success) => {
+        this.#requests.succeeded(success);
+        this.#failures.succeeded(success);
+      },
     });
     this.#exchanges.set(host, exchange);
     return exchange;
@@ -165,15 +250,20 @@ export class Runtime {
           attempt: 1,
           willRetryInMs: undefined,
         };
+        this.#requests.failed(failure);
         this.#errors.log(failure);
         this.#failures.failed(failure);
       },
-      onConnected: ({ path }) => this.#failures.succeeded(about(path)),
+      onConnected: ({ path }) => {
+        this.#requests.succeeded(about(path));
+        this.#failures.succeeded(about(path));
+      },
     };
   }
 
   #noteFailure(failure: RequestFailure): void {
     logFailure(this.#log, failure);
+    this.#requests.failed(failure);
     this.#errors.log(failure);
     this.#failures.failed(failure);
   }

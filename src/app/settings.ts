@@ -10,6 +10,7 @@ import { EXCHANGES, isExchangeName } from "../exchanges/registry.js";
 import { usageError } from "./arguments.js";
 import type { CommandContext, GlobalOptions } from "./command-context.js";
 import { loadConfig } from "./config-file.js";
+import { secretsOf } from "./config-secrets.js";
 import { resolveCollector } from "./config-resolve.js";
 import { collectorSchema } from "./config-schema.js";
 import { DEFAULT_CONFIG_PATH } from "./config-sources.js";
@@ -52,6 +53,7 @@ export function logFor({ instance }: TickwellConfig, options: GlobalOptions, con
     level,
     isPretty: format === "auto" ? isTerminal : format === "pretty",
     hasColor: isTerminal && options.color,
+    secrets: secretsOf(instance),
   });
 }
 

@@ -66,6 +66,23 @@ export interface TradePage {
   readonly request: string;
 }
 
+/** How much of one limit of a venue is used now. */
+export interface LimitUse {
+  /** `weight_1m`, or the endpoint it counts. */
+  readonly name: string;
+  /** In the limit's own measure: weight, or requests. */
+  readonly used: number;
+  /** What the venue allows in a window, before our share of it. */
+  readonly allowed: number;
+}
+
+/** What holds requests back now. */
+export interface VenueCondition {
+  /** Our clock, epoch ms; undefined when the host has not banned us, as far as we know. */
+  readonly bannedUntilMs: number | undefined;
+  readonly limits: readonly LimitUse[];
+}
+
 /** The part of a venue that answers questions. */
 export interface RestExchange {
   /** ccxt's id: `binance`. */
@@ -86,6 +103,8 @@ export interface RestExchange {
   fetchCandles(request: CandleRequest, signal: AbortSignal): Promise<CandlePage>;
   /** One page of trades. Venues keep them for days or months only: what is too old is `bad_request`. */
   fetchTrades(request: TradeRequest, signal: AbortSignal): Promise<TradePage>;
+  /** For those who operate it; absent where nothing is counted. */
+  readonly condition?: () => VenueCondition;
   /** Releases connections; requests under way fail. */
   close(): Promise<void>;
 }

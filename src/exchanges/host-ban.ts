@@ -42,6 +42,11 @@ export class HostBan {
     );
   }
 
+  /** Epoch ms of our clock; undefined when there is no ban now, as far as we know. */
+  get untilMs(): number | undefined {
+    return this.#clock.nowMs() < this.#untilMs ? this.#untilMs : undefined;
+  }
+
   async keep(ban: { untilMs: number; reason: string }): Promise<void> {
     this.#untilMs = Math.max(this.#untilMs, ban.untilMs);
     try {

@@ -143,6 +143,11 @@ export class RestClient {
     return result;
   }
 
+  /** Our clock, epoch ms; undefined when the host has not banned us, as far as we know. */
+  get bannedUntilMs(): number | undefined {
+    return this.#bans.untilMs;
+  }
+
   close(): Promise<void> {
     return this.#http.close();
   }

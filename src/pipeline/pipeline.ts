@@ -6,6 +6,7 @@ import type { CommitResult, Store } from "../store/store.js";
 import { MemoryStage } from "./stage/memory-stage.js";
 import type { Stage, StagedBatch } from "./stage/stage.js";
 import { Writer } from "./write/writer.js";
+import type { WriterCounts } from "./write/writer-counts.js";
 
 export interface PipelineOptions {
   readonly store: Pick<Store, "commit" | "revive">;
@@ -29,6 +30,8 @@ export class Pipeline {
   readonly stage: Stage;
   /** Aborted with the writer's error when the database refuses for good: feeds must stop. */
   readonly failure: AbortSignal;
+  /** What the writer has done since the beginning. */
+  readonly writes: WriterCounts;
   readonly #writing: Promise<void>;
   readonly #stopNow = new AbortController();
 
@@ -53,6 +56,7 @@ export class Pipeline {
       batchAgeMs,
       ...(onCommit ? { onCommit } : {}),
     });
+    this.writes = writer.counts;
     this.#writing = writer.run(this.#stopNow.signal);
     this.#writing.catch((error: unknown) => failed.abort(error));
   }

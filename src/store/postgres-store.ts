@@ -23,6 +23,7 @@ import { loadOpenGaps } from "./gap-log.js";
 import { readGapHistory, readGaps, readMissing, readSeriesStates, readVoids } from "./gap-report.js";
 import { PostgresLiveRecords, type LiveRecords } from "./live-records.js";
 import { migrate } from "./migrate.js";
+import { readOperatingFigures, type StoreFigures } from "./operating-figures.js";
 import { PostgresQualityRecords, type QualityRecords } from "./quality-records.js";
 import { ensureReaderLogin, type ReaderLogin } from "./reader-login.js";
 import { applyRetention } from "./retention.js";
@@ -292,6 +293,10 @@ export class PostgresStore implements Store {
     return this.#database.attempt("read recent candles", () =>
       readRecentCandles(this.#pool, key, { beforeMs, count }),
     );
+  }
+
+  figures(nowMs: number): Promise<StoreFigures> {
+    return readOperatingFigures(this.#database, nowMs);
   }
 
   query(sql: string, signal: AbortSignal): Promise<QueryResult> {

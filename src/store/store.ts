@@ -11,6 +11,7 @@ import type { AlertRecords } from "./alert-records.js";
 import type { Capabilities } from "./capabilities.js";
 import type { ErrorRecords } from "./error-records.js";
 import type { LiveRecords } from "./live-records.js";
+import type { StoreFigures } from "./operating-figures.js";
 import type { QualityRecords } from "./quality-records.js";
 import type { TaskQueue } from "./task-queue.js";
 import type { DueVoid, DueVoidsRequest, VoidAnswer } from "./void-records.js";
@@ -249,6 +250,8 @@ export interface Store {
    * entered in `retention_log`. Whoever declares what a series should hold must leave it out, or it is fetched again.
    */
   applyRetention(periods: RetentionPeriods, nowMs: number, signal?: AbortSignal): Promise<RetentionOutcome>;
+  /** What those who operate the program watch. @param nowMs our clock */
+  figures(nowMs: number): Promise<StoreFigures>;
   /** One statement, read-only by the database's own means. */
   query(sql: string, signal: AbortSignal): Promise<QueryResult>;
   /**

@@ -83,9 +83,11 @@ class StartCommand {
   async run(): Promise<void> {
     const { log } = this.#context;
     const { instance, collectors } = this.#settings;
-    const runtime = await Runtime.open({ store: this.#store, instance, log });
+    const { dataDir } = this.#options;
+    const runtime = await Runtime.open({ store: this.#store, instance, dataDir, log });
     const ending = new AbortController();
-    const retention = runtime.runRetention(AbortSignal.any([this.#signal, ending.signal]));
+    const untilEnd = AbortSignal.any([this.#signal, ending.signal]);
+    const beside = [runtime.runRetention(untilEnd), runtime.runWatch(untilEnd)];
     try {
       const running = collectors.map((config) =>
         this.#runCollector(runtime.collector(config), runtime.alerts),
@@ -111,7 +113,7 @@ class StartCommand {
       if (errors.length > 0) throw errors[0];
     } finally {
       ending.abort();
-      await retention;
+      await Promise.all(beside);
       await runtime.close();
     }
     if (!this.#options.once) log.info("stopped: everything received is stored");

@@ -22,6 +22,8 @@ const WAITERS_MAX = 1_000;
  * One loop serves the queue; it runs only while somebody waits.
  */
 export class PaceLimiter {
+  /** Requests the exchange allows in a window. */
+  readonly limit: number;
   readonly #clock: Clock;
   readonly #windowMs: number;
   readonly #budget: number;
@@ -37,10 +39,17 @@ export class PaceLimiter {
     if (!(share > 0 && share <= 1)) {
       throw new TickwellError({ kind: "config" }, `rate limit share ${share} is not above 0 and at most 1`);
     }
+    this.limit = limit;
     this.#clock = clock;
     this.#windowMs = windowMs;
     this.#budget = Math.max(Math.floor(limit * share), 1);
     this.#waitersMax = waitersMax;
+  }
+
+  /** Requests that left within the last window. */
+  get used(): number {
+    const sinceMs = this.#clock.nowMs() - this.#windowMs;
+    return this.#leftMs.filter((leftMs) => leftMs > sinceMs).length;
   }
 
   /**

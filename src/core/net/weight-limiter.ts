@@ -67,6 +67,11 @@ export class WeightLimiter {
     return this.#used;
   }
 
+  /** Weight the exchange allows in a window, as far as we know. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   /**
    * Resolves when a request of this weight may leave. A request heavier than the whole budget gets a window for itself.
    * @throws TickwellError `rate_limit` when too many wait already; the signal's reason when it is aborted

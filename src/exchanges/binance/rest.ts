@@ -1,6 +1,6 @@
 // What Binance adds to the way of a REST request: request weight per minute as its headers count it, and its refusals.
 import { WeightLimiter, type ServerTimeSample } from "../../core/net/weight-limiter.js";
-import type { ExchangeOptions } from "../exchange.js";
+import type { ExchangeOptions, VenueCondition } from "../exchange.js";
 import { RestClient } from "../rest-client.js";
 import { refusalError } from "./errors.js";
 
@@ -15,6 +15,7 @@ export interface BinanceRest {
   readonly client: RestClient;
   /** Takes the weight limit the exchange publishes. */
   setWeightLimit(limit: number): void;
+  readonly condition: () => VenueCondition;
 }
 
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
@@ -46,5 +47,12 @@ export function createBinanceRest(host: BinanceHost, options: ExchangeOptions): 
     },
     options,
   );
-  return { client, setWeightLimit: (limit) => limiter.setLimit(limit) };
+  return {
+    client,
+    setWeightLimit: (limit) => limiter.setLimit(limit),
+    condition: () => ({
+      bannedUntilMs: client.bannedUntilMs,
+      limits: [{ name: "weight_1m", used: limiter.used, allowed: limiter.limit }],
+    }),
+  };
 }

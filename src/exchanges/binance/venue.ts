@@ -112,6 +112,8 @@ export function createBinanceVenue(venue: BinanceVenue, options: ExchangeOptions
         fetchBookPage(client, { endpoint: `${pathPrefix}/depth`, limits: venue.depth }, request, signal),
     },
 
+    condition: rest.condition,
+
     close: () => client.close(),
   };
 }

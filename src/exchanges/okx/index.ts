@@ -19,7 +19,7 @@ const CONTRACT_SIZES_KEPT_MS = 3_600_000;
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
 export function createOkx(options: ExchangeOptions): Exchange {
   const { clock, log } = options;
-  const client = createOkxRest(options);
+  const { client, condition } = createOkxRest(options);
   let swaps: { readonly sizes: ReadonlyMap<string, Decimal | undefined>; readonly atMs: number } | undefined;
 
   async function fetchInstruments(
@@ -93,6 +93,8 @@ export function createOkx(options: ExchangeOptions): Exchange {
       bookRules: OKX_BOOK_RULES,
       fetchBook: (request, signal) => fetchBookPage(client, request, signal),
     },
+
+    condition,
 
     close: () => client.close(),
   };

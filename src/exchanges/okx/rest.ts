@@ -1,7 +1,7 @@
 // What OKX adds to the way of a REST request: limits per endpoint, and errors in answers with status 200.
 import assert from "node:assert/strict";
 import { PaceLimiter } from "../../core/net/pace-limiter.js";
-import type { ExchangeOptions } from "../exchange.js";
+import type { ExchangeOptions, VenueCondition } from "../exchange.js";
 import { RestClient } from "../rest-client.js";
 import { bodyRefusal, refusalError } from "./errors.js";
 
@@ -25,8 +25,13 @@ const LIMITS: Readonly<Record<string, number>> = {
 };
 const WINDOW_MS = 2_000;
 
+export interface OkxRest {
+  readonly client: RestClient;
+  readonly condition: () => VenueCondition;
+}
+
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
-export function createOkxRest(options: ExchangeOptions): RestClient {
+export function createOkxRest(options: ExchangeOptions): OkxRest {
   const { clock, rateLimitShare: share } = options;
   const limiters = new Map(
     Object.entries(LIMITS).map(([endpoint, limit]) => [
@@ -39,7 +44,7 @@ export function createOkxRest(options: ExchangeOptions): RestClient {
     assert(limiter, `no rate limit is known for ${endpoint}`);
     return limiter;
   };
-  return new RestClient(
+  const client = new RestClient(
     {
       id: "okx",
       restUrl: "https://www.okx.com",
@@ -51,4 +56,11 @@ export function createOkxRest(options: ExchangeOptions): RestClient {
     },
     options,
   );
+  return {
+    client,
+    condition: () => ({
+      bannedUntilMs: client.bannedUntilMs,
+      limits: [...limiters].map(([name, { used, limit }]) => ({ name, used, allowed: limit })),
+    }),
+  };
 }

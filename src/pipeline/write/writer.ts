@@ -5,8 +5,9 @@ import { formatDuration } from "../../core/duration.js";
 import { describeError, TickwellError } from "../../core/fault.js";
 import type { Log } from "../../core/log.js";
 import type { CommitResult, Store } from "../../store/store.js";
-import type { RecordBatch } from "../../core/model/record-batch.js";
+import { rowsOf, type RecordBatch } from "../../core/model/record-batch.js";
 import type { Stage, StagedBatch } from "../stage/stage.js";
+import { WriterCounts } from "./writer-counts.js";
 import { commitPiecewise, isRefusedForItsData } from "./refused-batches.js";
 
 export interface WriterOptions {
@@ -29,6 +30,7 @@ const RETRY_MAX_MS = 5_000;
 const REMIND_AFTER_MS = 30_000;
 
 export class Writer {
+  readonly counts = new WriterCounts();
   readonly #options: WriterOptions;
 
   constructor(options: WriterOptions) {
@@ -75,14 +77,18 @@ export class Writer {
     let awaySinceMs: number | undefined;
     let remindedMs = -Infinity;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
+      const beginMs = clock.nowMs();
       try {
-        const result = await store.commit(batches, clock.nowMs());
+        const result = await store.commit(batches, beginMs);
+        this.counts.seconds.observe((clock.nowMs() - beginMs) / 1_000);
+        this.counts.rows.observe(batches.reduce((sum, batch) => sum + rowsOf(batch), 0));
         if (awaySinceMs !== undefined)
           log.info(
             `the database is back after ${formatDuration(clock.nowMs() - awaySinceMs)}; nothing was lost`,
           );
         return result;
       } catch (error) {
+        this.counts.failures++;
         if (!isTransient(error)) throw error;
         awaySinceMs ??= clock.nowMs();
         if (clock.nowMs() - remindedMs >= REMIND_AFTER_MS) {

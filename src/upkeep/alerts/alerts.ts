@@ -9,9 +9,17 @@ import type { OpenAlert } from "../../store/alert-records.js";
 import type { Store } from "../../store/store.js";
 import { WakeableSleep } from "../errors/wakeable-sleep.js";
 import { AlertJournal } from "./alert-journal.js";
-import { toMessage, type Alert, type AlertMessage, type Notifier, type Told } from "./alert-message.js";
+import {
+  toMessage,
+  type Alert,
+  type AlertMessage,
+  type AlertSeverity,
+  type Notifier,
+  type Told,
+} from "./alert-message.js";
 import { Delivery } from "./delivery.js";
 import { endOfMaintenance, type MaintenanceWindow } from "./maintenance.js";
+import { endOfMute, type Mute } from "./mute.js";
 import { groupOf, newTrouble, storedTrouble, type Trouble } from "./trouble.js";
 
 export interface AlertsOptions {
@@ -22,6 +30,8 @@ export interface AlertsOptions {
   readonly log: Log;
   /** Nothing is told meanwhile. */
   readonly maintenance?: readonly MaintenanceWindow[];
+  /** These are not told, for a time or for good. */
+  readonly mutes?: readonly Mute[];
   /** How long an alert waits for others of its exchange and kind, to be told in one message, ms. */
   readonly groupMs?: number;
   /** Attempts to reach a notifier. */
@@ -46,14 +56,15 @@ const COUNT_SAVE_MS = 30_000;
  * A key is quiet, then a trouble, and quiet again:
  * 1. raised: it waits `groupMs` for others of its exchange and kind; resolved before that, it is forgotten, since nobody
  *    would have anything from hearing of it;
- * 2. due, but in maintenance: it is saved and waits for the end of the window;
+ * 2. due, but in maintenance or muted: it is saved and waits for the end of that, which for some never comes;
  * 3. due: it is saved; unless the record says that somebody has been told already, it is told;
- * 4. resolved after that: its end waits, likewise, for others and for maintenance, and is told; raised again before that,
+ * 4. resolved after that: its end waits, likewise, for others and for maintenance, and is told unless it is muted for good; raised again before that,
  *    it has never ended.
  * The record in the store is read at the start; a trouble it holds begins in step 4, or in step 2 where nobody was told.
  */
 export class Alerts {
-  readonly #options: AlertsOptions & Required<Pick<AlertsOptions, "maintenance" | "groupMs" | "keysMax">>;
+  readonly #options: AlertsOptions &
+    Required<Pick<AlertsOptions, "maintenance" | "mutes" | "groupMs" | "keysMax">>;
   readonly #troubles = new Map<string, Trouble>();
   /** Troubles and ends to be told. */
   readonly #pending = new Set<Trouble>();
@@ -71,7 +82,7 @@ export class Alerts {
   #isFull = false;
 
   constructor(options: AlertsOptions) {
-    this.#options = { maintenance: [], groupMs: GROUP_MS, keysMax: KEYS_MAX, ...options };
+    this.#options = { maintenance: [], mutes: [], groupMs: GROUP_MS, keysMax: KEYS_MAX, ...options };
     const { store, clock, log } = options;
     this.#pause = new WakeableSleep(clock);
     this.#journal = new AlertJournal({
@@ -131,6 +142,18 @@ export class Alerts {
       return;
     }
     this.#wake();
+  }
+
+  /** Troubles there are now, whether or not somebody has been told, by severity. */
+  openBySeverity(): Readonly<Record<AlertSeverity, number>> {
+    const counts = { warning: 0, critical: 0 };
+    for (const { alert, ending } of this.#troubles.values()) if (!ending) counts[alert.severity]++;
+    return counts;
+  }
+
+  /** What became of the messages to each receiver since the beginning. */
+  deliveries(): { readonly receiver: string; readonly delivered: number; readonly failed: number }[] {
+    return this.#deliveries.map(({ name, delivered, failed }) => ({ receiver: name, delivered, failed }));
   }
 
   /**
@@ -238,10 +261,18 @@ export class Alerts {
   }
 
   #isHeldBack(trouble: Trouble, nowMs: number): boolean {
-    const { maintenance } = this.#options;
-    const endMs = endOfMaintenance(maintenance, { exchange: trouble.alert.exchange, nowMs });
+    const { maintenance, mutes } = this.#options;
+    const { exchange, key } = trouble.alert;
+    const endMs = Math.max(
+      endOfMaintenance(maintenance, { exchange, nowMs }),
+      endOfMute(mutes, { key, nowMs }),
+    );
     if (endMs === nowMs) return false;
     trouble.dueMs = endMs;
+    if (endMs === Infinity && trouble.ending) {
+      this.#remove(trouble);
+      this.#journal.note(key, { resolution: { ...trouble.ending, notifiedMs: undefined } });
+    }
     return true;
   }
 

@@ -28,11 +28,27 @@ export class Delivery {
   /** Troubles this notifier was not told of: it is not told of their end either. */
   readonly #missed = new Set<string>();
   #working: Promise<void> | undefined;
+  #delivered = 0;
+  #failed = 0;
   #lost = 0;
   #isFailing = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.notifier.name;
+  }
+
+  /** Messages the notifier has taken since the beginning. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** Messages that were given up. */
+  get failed(): number {
+    return this.#failed;
   }
 
   send(message: AlertMessage): void {
@@ -96,6 +112,7 @@ export class Delivery {
       );
     this.#isFailing = false;
     this.#lost = 0;
+    this.#delivered++;
     for (const key of message.keys) this.#missed.delete(key);
     onDelivered(message);
   }
@@ -118,6 +135,7 @@ export class Delivery {
 
   #lose({ status, keys }: AlertMessage): void {
     this.#lost++;
+    this.#failed++;
     for (const key of keys) {
       if (status === "trouble") this.#missed.add(key);
       else this.#missed.delete(key);

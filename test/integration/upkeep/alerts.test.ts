@@ -355,6 +355,38 @@ describe("Alerts", () => {
     expect(bodies().at(-1)).toMatchObject({ status: "trouble", key: "failures:A" });
   });
 
+  it("does not tell what is muted, records it, and tells what still lasts when that is over", async () => {
+    const alerts = newAlerts({ mutes: [{ key: "failures:*", untilMs: T0 + HOUR_MS }] });
+    alerts.raise(alert("A"));
+    alerts.raise(alert("B"));
+    alerts.raise(alert("C", { key: "quality:C" }));
+    await alerts.flush(never);
+    expect(told()).toEqual(["trouble quality:C"]);
+    expect(await rows()).toMatchObject([
+      { key: "failures:A", is_open: true, is_told: false },
+      { key: "failures:B", is_open: true, is_told: false },
+      { key: "quality:C", is_open: true, is_told: true },
+    ]);
+    alerts.resolve("failures:B", "answers again");
+    await clock.advance(HOUR_MS);
+    await passing(() => told().length > 1);
+    expect(told()).toEqual(["trouble quality:C", "trouble failures:A"]);
+  });
+
+  it("ends what is muted for good without a word, also where an earlier run has told of it", async () => {
+    const first = newAlerts();
+    first.raise(alert("A"));
+    await first.flush(never);
+    await first.close();
+    const second = newAlerts({ mutes: [{ key: "failures:A", untilMs: undefined }] });
+    second.start();
+    await passing(() => second.openBySeverity().warning === 1);
+    second.resolve("failures:A", "answers again");
+    await second.flush(never);
+    expect(told()).toEqual(["trouble failures:A"]);
+    expect(await rows()).toMatchObject([{ key: "failures:A", is_open: false, is_end_told: false }]);
+  });
+
   it("turns failures in a row into one alert, over a restart, and their end into one recovery", async () => {
     const first = newAlerts();
     const tracker = trackFailures({ alerts: first, threshold: 2, openKeys: [] });

@@ -10,6 +10,7 @@ import type { LiveChannel, LiveDialect } from "../../../exchanges/live.js";
 import { planConnections, type PlannedConnection } from "./connection-plan.js";
 import { LiveLink, type AskQuiet, type LinkEvent, type RawFrame } from "./live-link.js";
 import type { LiveSink } from "./live-sink.js";
+import type { StreamTraffic } from "./stream-traffic.js";
 
 export interface LiveConnectionsOptions {
   readonly dialect: LiveDialect;
@@ -26,6 +27,8 @@ export interface LiveConnectionsOptions {
   /** Told of each connection that was opened. */
   readonly onConnected?: ((connection: { path: string }) => void) | undefined;
   readonly onFrame?: ((frame: RawFrame) => void) | undefined;
+  /** Counted up with each message. */
+  readonly traffic: StreamTraffic;
 }
 
 /** One connection now, for people. Times are our clock's, epoch ms. */

@@ -27,6 +27,7 @@ import { LiveConnections, type ConnectionState } from "./live-connections.js";
 import type { LiveSink } from "./live-sink.js";
 import type { BookSettings, MarketStreams } from "./market-streams.js";
 import { QuietQuestions } from "./quiet-questions.js";
+import { noTraffic, type StreamTraffic } from "./stream-traffic.js";
 
 /** A market to follow, and what of it. */
 export interface LiveMarket {
@@ -77,6 +78,8 @@ const COMPARE_EVERY_MS = 300_000;
 const UNREADABLE_EVERY_MS = 60_000;
 
 export class LiveFeed {
+  /** What has come in since the beginning. */
+  readonly traffic: StreamTraffic = noTraffic();
   readonly #options: LiveFeedOptions;
   readonly #byTopic = new Map<string, LiveChannel>();
   readonly #indices = new Map<LiveChannel, number>();
@@ -85,6 +88,7 @@ export class LiveFeed {
   readonly #questions: QuietQuestions;
   #connections: LiveConnections | undefined;
   readonly #counts = { trades: 0, candles: 0, books: 0, missingTrades: 0, duplicates: 0, resyncs: 0 };
+  #unreadableSeen = 0;
   #unreadable = { count: 0, sinceMs: -Infinity, last: "" };
 
   constructor(options: LiveFeedOptions) {
@@ -101,6 +105,11 @@ export class LiveFeed {
 
   get counts(): LiveFeedCounts {
     return this.#counts;
+  }
+
+  /** Frames nobody could read, since the beginning. */
+  get unreadable(): number {
+    return this.#unreadableSeen;
   }
 
   /** What is known of each market now. */
@@ -232,6 +241,7 @@ export class LiveFeed {
           })),
       onFailure,
       onConnected,
+      traffic: this.traffic,
     });
   }
 
@@ -375,6 +385,7 @@ export class LiveFeed {
   #noteUnreadable(what: string, nowMs: number): void {
     const seen = this.#unreadable;
     seen.count++;
+    this.#unreadableSeen++;
     seen.last = what;
     if (nowMs - seen.sinceMs < UNREADABLE_EVERY_MS) return;
     this.#options.log.warn(

@@ -17,6 +17,7 @@ import type { LiveChannel, LiveDialect, LiveMessage } from "../../../exchanges/l
 import { ChannelWatch } from "./channel-watch.js";
 import type { PlannedConnection } from "./connection-plan.js";
 import type { LiveSink } from "./live-sink.js";
+import type { ChannelTraffic, StreamTraffic } from "./stream-traffic.js";
 
 /** Whether a silent channel's market is silent as well. */
 export type AskQuiet = (
@@ -44,6 +45,8 @@ export interface LiveLinkOptions {
   readonly random: Random;
   readonly log: Log;
   readonly onFrame?: ((frame: RawFrame) => void) | undefined;
+  /** Counted up with each message. */
+  readonly traffic: StreamTraffic;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -68,6 +71,7 @@ const CALM_MS = 300_000;
 interface Subscription {
   readonly channel: LiveChannel;
   readonly topic: string;
+  readonly traffic: ChannelTraffic;
   state: "waiting" | "acked" | "refused";
   watch: ChannelWatch | undefined;
   hasSent: boolean;
@@ -162,6 +166,7 @@ export class LiveLink {
       const subscription: Subscription = {
         channel,
         topic: dialect.topicOf(channel),
+        traffic: options.traffic[channel.kind],
         state: "waiting",
         watch: undefined,
         hasSent: false,
@@ -381,8 +386,12 @@ export class LiveLink {
       case "candle":
       case "book": {
         const subscription = this.#subscriptions.get(message.topic);
-        if (subscription) this.#onData(subscription, message, frame);
-        else this.#onUnreadable(message.topic, "$", "nobody subscribed to it", text, receivedMs);
+        if (subscription) {
+          const { traffic } = subscription;
+          traffic.messages++;
+          traffic.bytes += text.length;
+          this.#onData(subscription, message, frame);
+        } else this.#onUnreadable(message.topic, "$", "nobody subscribed to it", text, receivedMs);
         return;
       }
       case "ack":

@@ -11,6 +11,7 @@ import {
   type LiveConnectionsOptions,
 } from "../../../../src/pipeline/feed/live/live-connections.js";
 import type { LiveSink } from "../../../../src/pipeline/feed/live/live-sink.js";
+import { noTraffic } from "../../../../src/pipeline/feed/live/stream-traffic.js";
 import { until } from "../../../support/until.js";
 
 const FACTOR = 100;
@@ -183,6 +184,7 @@ async function follow(
   };
   const stop = new AbortController();
   const connections = new LiveConnections({
+    traffic: noTraffic(),
     dialect,
     wsUrl: server.url,
     channels,
