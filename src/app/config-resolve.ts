@@ -97,6 +97,7 @@ export function resolveInstance(file: InstanceFile): InstanceConfig {
       enabled: capture.enabled,
       directory: capture.directory,
       rotateSizeBytes: sizeBytes(capture.rotate_size),
+      keepMs: capture.keep === undefined ? undefined : durationMs(capture.keep),
     },
   };
 }

@@ -407,6 +407,9 @@ const capture = z.strictObject({
   rotate_size: size("1MB", "100GB")
     .default("64MB") // small enough to copy, few enough files a day
     .describe("A capture file is closed and the next begun at this size."),
+  keep: duration("1h")
+    .optional() // nothing is deleted that nobody asked to be
+    .describe("Captures older than this are deleted. Default: they are kept."),
 });
 
 /** `tickwell.yml` as it is written. */

@@ -202,6 +202,8 @@ export interface CaptureConfig {
   /** undefined: `captures` in the data directory. */
   readonly directory: string | undefined;
   readonly rotateSizeBytes: number;
+  /** undefined: for ever. */
+  readonly keepMs: number | undefined;
 }
 
 /** What all collectors of one process share. */

@@ -12,6 +12,7 @@ import { addImportCommand } from "./commands/import.js";
 import { addMigrateCommand } from "./commands/migrate.js";
 import { addQualityCommand } from "./commands/quality.js";
 import { addQueryCommand } from "./commands/query.js";
+import { addReplayCommand } from "./commands/replay.js";
 import { addSimCommand } from "./commands/sim.js";
 import { addStartCommand } from "./commands/start.js";
 import { addStatusCommand } from "./commands/status.js";
@@ -36,6 +37,7 @@ const COMMANDS = [
   addMigrateCommand,
   addConfigCommand,
   addSimCommand,
+  addReplayCommand,
 ] as const;
 
 /** The program, ready to parse. It throws instead of exiting: CommanderError for help and bad usage. */

@@ -24,6 +24,7 @@ import { RequestCounts } from "../upkeep/metrics/request-counts.js";
 import { Collector, type LiveHooks } from "./collector.js";
 import type { CollectorConfig, InstanceConfig, RetentionConfig } from "./config-types.js";
 import { exchangeFor, logFailure } from "./exchange-for.js";
+import { Captures } from "./captures.js";
 import { formatCount } from "./table.js";
 import { VERSION } from "./version.js";
 
@@ -47,6 +48,7 @@ export class Runtime {
   readonly #log: Log;
   readonly #retention: RetentionConfig;
   readonly #http = new HttpClient();
+  readonly #captures: Captures;
   readonly #errors: ApiErrorLogger;
   readonly #failures: ConsecutiveFailureTracker;
   /** One venue a host, however many collectors ask it: rate limits are counted by address. */
@@ -92,6 +94,7 @@ export class Runtime {
           );
       },
     });
+    this.#captures = new Captures({ config: instance.capture, dataDir, clock: systemClock, log });
     this.#errors = new ApiErrorLogger({ store, clock: systemClock, log });
     this.alerts = new Alerts({
       store,
@@ -143,7 +146,10 @@ export class Runtime {
       log: this.#log,
       alerts: this.alerts,
       retainedMs: this.#retention.candlesMs,
-      streams: this.#streamHooks(config.exchange.name),
+      streams: {
+        ...this.#streamHooks(config.exchange.name),
+        record: this.#captures.recorderOf(config.name),
+      },
     });
     this.#collectors.push(collector);
     return collector;
@@ -189,6 +195,7 @@ export class Runtime {
           firstAfterMs: RETENTION_FIRST_AFTER_MS,
           run: async (cycle) => {
             await this.#store.applyRetention(this.#retention, systemClock.nowMs(), cycle);
+            await this.#captures.prune();
           },
         },
       ],
@@ -202,6 +209,7 @@ export class Runtime {
       await Promise.all([...this.#exchanges.values()].map((exchange) => exchange.close()));
       await this.pipeline.close();
     } finally {
+      await this.#captures.close();
       await this.#errors.close();
       await this.alerts.flush(AbortSignal.timeout(LAST_WORDS_MS)).catch(() => undefined);
       await this.alerts.close();

@@ -2,12 +2,8 @@
 import type { TickwellConfig } from "./config-types.js";
 
 /** One sentence for each such setting: the key, what was found, and what to set instead. */
-export function unavailableSettings({ instance, collectors }: TickwellConfig): readonly string[] {
+export function unavailableSettings({ collectors }: TickwellConfig): readonly string[] {
   const sentences: string[] = [];
-  const refuse = (key: string, found: string, remedy: string): void => {
-    sentences.push(`${key}: ${found} is not available in this version; ${remedy}`);
-  };
-  if (instance.capture.enabled) refuse("capture.enabled", "true", "set it to false");
   for (const { name, exchange, symbols } of collectors) {
     // Streams of the public host beside the REST of another one would be two exchanges in one market.
     if (exchange.restUrl === undefined || exchange.wsUrl !== undefined) continue;

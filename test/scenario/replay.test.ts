@@ -89,7 +89,7 @@ async function captureLive(
   const exchange = createExchange(venue, { restUrl: simulated.url, clock, rateLimitShare: 1 });
   const markets = await store.putMarkets(venue, await exchange.fetchMarkets(never), { isSimulated: true });
   const pipeline = new Pipeline({ store, clock, log: silentLog, stageRowsMax: 20_000 });
-  const capture = await CaptureWriter.open({
+  const capture = new CaptureWriter({
     directory: folder,
     name: venue,
     startedMs: clock.nowMs(),
@@ -195,7 +195,7 @@ describe.each(["binance", "okx"] as const)("%s, captured and replayed", (venue) 
 
 describe("a capture that was cut off", () => {
   it("is read to its last whole line, wherever the cut is", async () => {
-    const writer = await CaptureWriter.open({
+    const writer = new CaptureWriter({
       directory: folder,
       name: "binance",
       startedMs: START_MS,
@@ -231,7 +231,7 @@ describe("a capture that was cut off", () => {
   });
 
   it("is refused where an earlier part of its session is missing, and where it is no capture", async () => {
-    const writer = await CaptureWriter.open({
+    const writer = new CaptureWriter({
       directory: folder,
       name: "okx",
       startedMs: START_MS,

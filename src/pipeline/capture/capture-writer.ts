@@ -1,7 +1,6 @@
 // Writes capture events to compressed files, a line of JSON each. A file is closed and the next begun at a size; a process that
 // is killed leaves one that can be read to its last second (see capture-reader.ts).
-import { createWriteStream, type WriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { createWriteStream, mkdirSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { constants, createGzip, type Gzip } from "node:zlib";
@@ -35,6 +34,8 @@ export interface CaptureTrailer {
   readonly kind: "closed";
 }
 
+/** The names of capture files, and of nothing else in their folder. */
+export const CAPTURE_FILE = /-\d{8}T\d{6}Z-\d{4,}\.ndjson\.gz$/;
 /** What a killed process may leave out of its last file. Real time. */
 const FLUSH_EVERY_MS = 1_000;
 /** Not yet compressed; a disk that keeps up never comes near. */
@@ -60,18 +61,14 @@ export class CaptureWriter {
   #isDirty = false;
   #hasFailed = false;
 
-  private constructor(options: CaptureWriterOptions) {
+  /** @throws the system's error when the folder cannot be made */
+  constructor(options: CaptureWriterOptions) {
     this.#options = options;
+    mkdirSync(options.directory, { recursive: true });
     const time = new Date(options.startedMs).toISOString().replace(/[-:]|\.\d+/g, "");
     this.#session = `${options.name}-${time}`;
     this.#timer = setInterval(() => this.#flush(), FLUSH_EVERY_MS);
     this.#timer.unref();
-  }
-
-  /** @throws the system's error when the folder cannot be made */
-  static async open(options: CaptureWriterOptions): Promise<CaptureWriter> {
-    await mkdir(options.directory, { recursive: true });
-    return new CaptureWriter(options);
   }
 
   write(event: CaptureEvent): void {

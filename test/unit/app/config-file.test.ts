@@ -92,7 +92,7 @@ describe("loadConfig", () => {
           mutes: [],
         },
         log: { level: "info", format: "auto" },
-        capture: { enabled: false, directory: undefined, rotateSizeBytes: 64 * 1024 ** 2 },
+        capture: { enabled: false, directory: undefined, rotateSizeBytes: 64 * 1024 ** 2, keepMs: undefined },
       },
       collectors: [
         {
@@ -133,7 +133,7 @@ describe("loadConfig", () => {
   it("takes what is written over the defaults", async () => {
     await write({
       "tickwell.yml":
-        "storage: {url: 'postgresql://u:p@h/d'}\nstage: {kind: redis, url: 'redis://h', items_max: 7}\napi:\n  host: 0.0.0.0\n  port: ${PORT:8080}\n  token: '0123456789abcdef'\nlog: {level: debug}\ncapture: {enabled: true, directory: x, rotate_size: 1.5MB}\n",
+        "storage: {url: 'postgresql://u:p@h/d'}\nstage: {kind: redis, url: 'redis://h', items_max: 7}\napi:\n  host: 0.0.0.0\n  port: ${PORT:8080}\n  token: '0123456789abcdef'\nlog: {level: debug}\ncapture: {enabled: true, directory: x, rotate_size: 1.5MB, keep: 7d}\n",
       "collector/one.yaml":
         "name: named\nexchange: {name: binance, rest_url: 'http://localhost:1'}\nsymbols:\n  - {symbol: 'BTC/USDT:USDT', timeframes: [1h, 1d], channels: [candles, trades]}\nmode: {live: false, history: {since: 2024-01-01}, intervals: {collect: 5s}}\nrequest: {limit: 500}\nvalidation: {on_failure: halt}\n",
     });
@@ -143,7 +143,7 @@ describe("loadConfig", () => {
       stage: { kind: "redis", url: "redis://h", itemsMax: 7 },
       api: { host: "0.0.0.0", port: 8080, token: "0123456789abcdef" },
       log: { level: "debug" },
-      capture: { enabled: true, directory: "x", rotateSizeBytes: 1_572_864 },
+      capture: { enabled: true, directory: "x", rotateSizeBytes: 1_572_864, keepMs: 604_800_000 },
     });
     expect(collectors).toMatchObject([
       {
