@@ -25,7 +25,8 @@ export async function findStoredSeries(
   return { market: found, marketId: found.id, timeframe: known };
 }
 
-async function findStoredMarket(store: Store, text: string): Promise<StoredMarket> {
+/** A market by its name. @throws TickwellError `config` naming the nearest stored markets */
+export async function findStoredMarket(store: Store, text: string): Promise<StoredMarket> {
   const { exchange, symbol } = readMarketName(text);
   const markets = await store.listMarkets();
   const ofExchange = markets.filter((market) => market.exchange === exchange);

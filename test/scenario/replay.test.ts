@@ -134,7 +134,7 @@ async function replay(
   closers.push(() => database.drop());
   const store = await database.openStore();
   const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 20_000 });
-  const exchangeOf = (id: string) => createExchange(id as ExchangeName);
+  const exchangeOf = (id: string) => createExchange(id);
   const report = await replayCapture(
     readCaptures(files, onEnd),
     { store, stage: pipeline.stage, exchangeOf, clock: systemClock },

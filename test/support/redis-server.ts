@@ -49,7 +49,9 @@ export async function startRedis(): Promise<RedisServer> {
   };
   const kill = async (): Promise<void> => {
     const ended =
-      child?.exitCode === null ? new Promise((resolve) => child?.once("exit", resolve)) : undefined;
+      child?.exitCode === null && child.signalCode === null
+        ? new Promise((resolve) => child?.once("exit", resolve))
+        : undefined;
     child?.kill("SIGKILL");
     await ended;
   };

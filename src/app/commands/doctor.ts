@@ -9,8 +9,10 @@ import { formatDuration, formatSize } from "../../core/duration.js";
 import { classifyError, describeError } from "../../core/fault.js";
 import { transientBanMemory } from "../../core/net/ban-memory.js";
 import { EXCHANGES } from "../../exchanges/registry.js";
+import { examineRedis, REDIS_VERSION_MIN } from "../../pipeline/stage/redis-health.js";
 import { describeCapabilities } from "../../store/capabilities.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import { channelsOf, describePlan } from "../connection-plan-words.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
 import { exchangeFor } from "../exchange-for.js";
 import { collectorFor, loadSettings, withStore } from "../settings.js";
@@ -34,7 +36,7 @@ const SKEW_WARN_MS = 1_000;
 export function addDoctorCommand(program: Command, context: CommandContext): void {
   program
     .command("doctor")
-    .description("check hosts, clock, versions, disk and rights, and say what to do")
+    .description("check hosts, clock, versions, disk, rights and the plan of connections, and say what to do")
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const findings = await examine(options, context);
@@ -68,8 +70,11 @@ async function examine(options: GlobalOptions, context: CommandContext): Promise
   }
   if (settings.instance.storage.url === "embedded") findings.push(...(await checkDataDir(options.dataDir)));
   findings.push(...(await checkStore(settings, options, context)));
+  const { stage } = settings.instance;
+  if (stage.kind === "redis" && stage.url !== undefined) findings.push(await checkRedis(stage.url, context));
   findings.push(
     ...(await Promise.all(collectorsToAsk(settings).map((config) => checkHost(config, context)))),
+    ...(await Promise.all(settings.collectors.filter(isLive).map((config) => checkPlan(config, context)))),
   );
   return findings;
 }
@@ -154,12 +159,7 @@ function collectorsToAsk(settings: TickwellConfig): CollectorConfig[] {
 }
 
 async function checkHost(config: CollectorConfig, context: CommandContext): Promise<Finding> {
-  const once = {
-    ...config,
-    request: { ...config.request, timeoutMs: HOST_TIMEOUT_MS },
-    retry: { ...config.retry, attempts: 1 },
-  };
-  const exchange = exchangeFor(once, { bans: transientBanMemory(), log: context.log });
+  const exchange = exchangeFor(askedOnce(config), { bans: transientBanMemory(), log: context.log });
   const check = `${exchange.id} ${new URL(exchange.restUrl).host}`;
   try {
     const sentMs = systemClock.nowMs();
@@ -184,6 +184,81 @@ async function checkHost(config: CollectorConfig, context: CommandContext): Prom
   } finally {
     await exchange.close();
   }
+}
+
+async function checkRedis(url: string, context: CommandContext): Promise<Finding> {
+  const check = "Redis";
+  try {
+    const health = await examineRedis(url, { timeoutMs: HOST_TIMEOUT_MS, signal: context.signal });
+    const { version, evictionPolicy, isPersistent, usedBytes } = health;
+    const kept = isPersistent
+      ? "what it holds outlives it"
+      : "what it holds is lost with it, and fetched again";
+    const found = `version ${version}, maxmemory-policy ${evictionPolicy}, ${formatSize(usedBytes)} used; ${kept}`;
+    if (Number.parseInt(version, 10) < REDIS_VERSION_MIN)
+      return { check, state: "failed", found, remedy: `install Redis ${REDIS_VERSION_MIN} or later` };
+    if (evictionPolicy !== "noeviction")
+      return {
+        check,
+        state: "failed",
+        found,
+        remedy: `set maxmemory-policy noeviction: ${evictionPolicy} may delete what is not stored yet`,
+      };
+    return isPersistent
+      ? { check, state: "ok", found }
+      : {
+          check,
+          state: "warning",
+          found,
+          remedy: "set appendonly yes, so that a restart loses a second at most",
+        };
+  } catch (error) {
+    return {
+      check,
+      state: "failed",
+      found: describeError(error),
+      remedy: "start it, mend stage.url, or set stage.kind to memory",
+    };
+  }
+}
+
+/** Streams are followed where their host is known: see `exchange.ws_url`. */
+function isLive({ mode, exchange }: CollectorConfig): boolean {
+  return mode.live && (exchange.restUrl === undefined || exchange.wsUrl !== undefined);
+}
+
+async function checkPlan(config: CollectorConfig, context: CommandContext): Promise<Finding> {
+  const check = `${config.name} streams`;
+  const exchange = exchangeFor(askedOnce(config), { bans: transientBanMemory(), log: context.log });
+  try {
+    const channels = channelsOf(config, await exchange.fetchMarkets(context.signal));
+    if (channels.length === 0)
+      return {
+        check,
+        state: "failed",
+        found: "none of its symbols is listed",
+        remedy: "mend symbols in its file",
+      };
+    return { check, state: "ok", found: describePlan(exchange.live.dialect, channels) };
+  } catch (error) {
+    return {
+      check,
+      state: "warning",
+      found: `the plan of connections needs the exchange's list of markets: ${describeError(error)}`,
+      remedy: remedyFor(classifyError(error).kind),
+    };
+  } finally {
+    await exchange.close();
+  }
+}
+
+/** A doctor does not wait for long. */
+function askedOnce(config: CollectorConfig): CollectorConfig {
+  return {
+    ...config,
+    request: { ...config.request, timeoutMs: HOST_TIMEOUT_MS },
+    retry: { ...config.retry, attempts: 1 },
+  };
 }
 
 function remedyFor(kind: string): string {

@@ -1,7 +1,5 @@
-// `tickwell export <market> <timeframe>`: stored candles as a file or on stdout, and what is not among them on stderr.
-import { once } from "node:events";
+// `tickwell export <market> <timeframe|trades|book>`: stored candles as a file or on stdout, and what is not among them on stderr.
 import type { Command } from "commander";
-import { closest } from "fastest-levenshtein";
 import { systemClock } from "../../core/clock.js";
 import { formatSize } from "../../core/duration.js";
 import { formatMarketName } from "../../core/model/market.js";
@@ -10,82 +8,40 @@ import { formatMinute, formatTime } from "../../core/time.js";
 import { ceilToTimeframe, timeframeMs } from "../../core/timeframe.js";
 import type { SeriesKey, Store, StoredMarket } from "../../store/store.js";
 import { readTime, usageError } from "../arguments.js";
-import { candlesText, EXPORT_FORMATS, headerText, type ExportFormat } from "../candle-files/candle-text.js";
-import { writeOutputFile } from "../candle-files/output-file.js";
-import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
+import { candlesText, headerText } from "../candle-files/candle-text.js";
+import { EXIT, type CommandContext } from "../command-context.js";
+import { readTarget, writeTexts, type ExportOptions, type Target } from "../export-target.js";
 import { loadSettings, withStore } from "../settings.js";
+import { exportLive, LIVE_EXPORTS } from "./export-live.js";
 import { findStoredSeries } from "../stored-series.js";
 import { formatCount, formatPercent } from "../table.js";
-
-interface ExportOptions extends GlobalOptions {
-  readonly since?: string;
-  readonly until?: string;
-  readonly format?: string;
-  readonly out?: string;
-}
-
-interface Target {
-  /** Undefined for stdout. */
-  readonly path: string | undefined;
-  readonly format: ExportFormat;
-}
 
 type Series = SeriesKey & { readonly market: StoredMarket };
 
 export function addExportCommand(program: Command, context: CommandContext): void {
   program
     .command("export")
-    .description("write stored candles to a file or stdout, and say what is missing in them")
+    .description(
+      "write stored candles, trades or order books to a file or stdout, and say what is missing in them",
+    )
     .argument("<market>", "such as binance:BTC/USDT")
-    .argument("<timeframe>", "such as 1m")
+    .argument("<timeframe>", "such as 1m; or trades, or book")
     .option("--since <time>", "from this time on; default the first that is stored")
     .option("--until <time>", "up to this time; default the last that is stored")
     .option("--format <format>", "csv or ndjson; default by the ending of --out, else csv")
     .option("--out <path>", "the file; .gz packs it; - or nothing is stdout")
     .action(async (market: string, timeframe: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ExportOptions>();
-      if (["trades", "book", "orderbook"].includes(timeframe)) {
-        throw usageError(
-          `export: ${timeframe} cannot be exported yet; this version exports candles: name a timeframe such as 1m`,
-        );
-      }
       const target = readTarget(options);
       const { instance } = await loadSettings(options);
       await withStore(context, options, { url: instance.storage.url, role: "reader" }, async (store) => {
+        const data = LIVE_EXPORTS.find((known) => known === timeframe);
+        if (data !== undefined) return exportLive(store, { market, data, target }, { options, context });
         const series = await findStoredSeries(store, market, timeframe);
         const range = await readExportRange(store, series, options);
         await exportCandles(store, { series, range, target, options, context });
       });
     });
-}
-
-function readTarget({ format, out, json }: ExportOptions): Target {
-  const path = out === undefined || out === "-" ? undefined : out;
-  const known = format === undefined ? undefined : readFormat(format);
-  if (path !== undefined) return { path, format: known ?? formatOfName(path) };
-  if (json && known === "csv") {
-    throw usageError(
-      "export: --json promises JSON on stdout, and --format csv writes CSV there: leave out one, or name a file with --out",
-    );
-  }
-  return { path, format: known ?? (json ? "ndjson" : "csv") };
-}
-
-/** @throws TickwellError `config` for a format that cannot be written */
-function readFormat(text: string): ExportFormat {
-  const format = EXPORT_FORMATS.find((known) => known === text);
-  if (format !== undefined) return format;
-  const supported = `this version writes ${EXPORT_FORMATS.join(" and ")}`;
-  if (text === "parquet") throw usageError(`--format: parquet cannot be written yet; ${supported}`);
-  throw usageError(
-    `--format: found "${text}", did you mean ${closest(text, [...EXPORT_FORMATS])}? ${supported}`,
-  );
-}
-
-function formatOfName(path: string): ExportFormat {
-  const name = path.toLowerCase().replace(/\.gz$/, "");
-  if (name.endsWith(".parquet")) return readFormat("parquet");
-  return /\.(ndjson|jsonl)$/.test(name) ? "ndjson" : "csv";
 }
 
 /** `[since, until)` on the grid; what is left out is where the series begins or ends. */
@@ -122,7 +78,7 @@ interface ExportJob {
 
 async function exportCandles(store: Store, job: ExportJob): Promise<void> {
   const { series, range, target, context } = job;
-  const { signal, stderr, setExitStatus } = context;
+  const { signal, setExitStatus } = context;
   let candles = 0;
   const texts = async function* (): AsyncGenerator<string> {
     const header = headerText(target.format);
@@ -132,35 +88,15 @@ async function exportCandles(store: Store, job: ExportJob): Promise<void> {
       yield candlesText(target.format, page);
     }
   };
-  let bytes: number | undefined;
-  try {
-    if (target.path === undefined) await writeStdout(texts(), context);
-    else bytes = await writeOutputFile(target.path, texts(), signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    stderr(
-      target.path === undefined
-        ? "Interrupted: the candles above are not all.\n"
-        : `Interrupted: ${target.path} was not written.\n`,
-    );
-    setExitStatus(EXIT.failed);
-    return;
-  }
-  await report(store, job, { candles, bytes });
-}
-
-/** A slow reader of the pipe holds us up instead of filling our memory. */
-async function writeStdout(texts: AsyncIterable<string>, { stdout, signal }: CommandContext): Promise<void> {
-  for await (const text of texts) {
-    stdout(text);
-    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain", { signal });
-  }
+  const written = await writeTexts(target, texts(), context);
+  if (written === undefined) setExitStatus(EXIT.failed);
+  else await report(store, job, { candles, bytes: written.bytes });
 }
 
 async function report(
   store: Store,
   { series, range, target, options, context }: ExportJob,
-  { candles, bytes }: { candles: number; bytes: number | undefined },
+  { candles, bytes }: { candles: number; bytes: number },
 ): Promise<void> {
   const filter = { marketId: series.marketId, timeframe: series.timeframe, range };
   const [gaps, voids, states] = await Promise.all([
@@ -196,9 +132,9 @@ async function report(
           void_candles: empty,
           not_collected_candles: notCollected,
           coverage_percent: Math.floor(((candles + empty) / slots) * 10_000) / 100,
-          bytes: bytes ?? 0,
+          bytes,
         })}\n`
-      : `${target.path}: ${formatCount(candles)} candles, ${formatSize(bytes ?? 0)}\n`,
+      : `${target.path}: ${formatCount(candles)} candles, ${formatSize(bytes)}\n`,
   );
 }
 

@@ -6,6 +6,7 @@ import { formatMinute, formatTime } from "../../core/time.js";
 import type { Gap, SeriesFilter, SeriesState, Store, Void } from "../../store/store.js";
 import { readRange } from "../arguments.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
+import { formatLiveGaps, formatLiveStates, liveJson, readLiveReport } from "../live-report.js";
 import { loadSettings, withStore } from "../settings.js";
 import { readStoredFilter } from "../stored-series.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
@@ -42,18 +43,19 @@ async function printGaps(
   options: GapsOptions,
   context: CommandContext,
 ): Promise<void> {
-  const [gaps, voids, states] = await Promise.all([
+  const [gaps, voids, states, live] = await Promise.all([
     store.gaps(filter),
     store.voids(filter),
     store.seriesStates(filter),
+    readLiveReport(store, filter),
   ]);
   if (options.json) {
     context.stdout(
-      `${JSON.stringify({ gaps: gaps.map(gapJson), voids: voids.map(voidJson), series: states.map(stateJson) }, undefined, 2)}\n`,
+      `${JSON.stringify({ gaps: gaps.map(gapJson), voids: voids.map(voidJson), series: states.map(stateJson), live: liveJson(live) }, undefined, 2)}\n`,
     );
     return;
   }
-  if (states.length === 0) {
+  if (states.length === 0 && live.length === 0) {
     const stored = (await store.seriesStates({})).map((state) => `${state.market} ${state.timeframe}`);
     context.stdout(
       stored.length === 0
@@ -64,7 +66,10 @@ async function printGaps(
   }
   if (gaps.length > 0) context.stdout(`${formatGaps(gaps)}\n`);
   if (voids.length > 0) context.stdout(`${formatVoids(voids)}\n`);
-  context.stdout(formatStates(states));
+  const missingLive = formatLiveGaps(live);
+  if (missingLive !== "") context.stdout(missingLive);
+  if (states.length > 0) context.stdout(formatStates(states));
+  if (live.length > 0) context.stdout(`\n${formatLiveStates(live)}`);
 }
 
 function formatGaps(gaps: readonly Gap[]): string {
@@ -86,9 +91,16 @@ function formatVoids(voids: readonly Void[]): string {
     formatMinute(each.startMs),
     formatMinute(each.endMs),
     formatCount(each.candles),
-    `asked twice, last ${formatMinute(each.provenMs)}`,
+    describeProof(each),
   ]);
   return `Voids: the exchange itself has nothing there\n${formatTable(RANGE_COLUMNS, rows)}`;
+}
+
+/** How often the exchange has said so. */
+function describeProof({ proof }: Void): string {
+  const { asked = [] } = proof as { asked?: readonly { atMs: number }[] };
+  const last = asked.at(-1);
+  return last === undefined ? "proven" : `asked ${asked.length} times, last ${formatMinute(last.atMs)}`;
 }
 
 const NAMES_MAX = 10;

@@ -5,6 +5,7 @@ import { formatDuration } from "../../core/duration.js";
 import { formatMinute, formatTime } from "../../core/time.js";
 import { maskText } from "../../core/mask-text.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
+import { formatLiveStates, liveJson, readLiveReport } from "../live-report.js";
 import { loadSettings, withStore } from "../settings.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
 
@@ -18,10 +19,11 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       const options = command.optsWithGlobals<GlobalOptions>();
       const { instance } = await loadSettings(options);
       await withStore(context, options, { url: instance.storage.url, role: "reader" }, async (store) => {
-        const [states, quarantine, history] = await Promise.all([
+        const [states, quarantine, history, live] = await Promise.all([
           store.seriesStates({}),
           store.quarantineCounts(),
           store.gapHistory(),
+          readLiveReport(store, {}),
         ]);
         const openGaps = new Map(history.map((each) => [`${each.market} ${each.timeframe}`, each.open]));
         // The embedded database's password is the user's own, made here and needed to connect; another's is not repeated.
@@ -40,6 +42,7 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
                 missing_candles: state.expectedCandles - state.coveredCandles - state.voidCandles,
                 complete_to: state.completeToMs === undefined ? null : formatTime(state.completeToMs),
               })),
+              live: liveJson(live),
               quarantine,
             })}\n`,
           );
@@ -71,8 +74,13 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
           { title: "complete to (UTC)" },
         ] as const;
         context.stdout(
-          states.length === 0 ? "Nothing has been collected yet.\n" : `\n${formatTable(columns, rows)}`,
+          states.length > 0
+            ? `\n${formatTable(columns, rows)}`
+            : live.length > 0
+              ? ""
+              : "Nothing has been collected yet.\n",
         );
+        if (live.length > 0) context.stdout(`\n${formatLiveStates(live)}`);
         for (const each of quarantine)
           context.stdout(
             `quarantine: ${each.market} ${each.timeframe} ${each.rule}: ${formatCount(each.records)}\n`,

@@ -543,8 +543,7 @@ describe("export", () => {
     ],
     ["a name that asks for parquet", ["1m", "--out", "x.parquet"], "parquet cannot be written yet"],
     ["an unknown format", ["1m", "--format", "njson"], "did you mean ndjson?"],
-    ["trades", ["trades"], "trades cannot be exported yet"],
-    ["the book", ["book"], "book cannot be exported yet"],
+    ["trades that are not stored", ["trades"], "nothing is stored of the trades of binance:"],
     ["a series that is not stored", ["5m"], "nothing is stored of binance:"],
     [
       "a range without a candle",
