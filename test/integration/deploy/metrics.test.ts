@@ -106,6 +106,16 @@ describe("metrics of the running program", () => {
     expect(valueOf("tickwell_stream_unreadable_messages_total")).toBe(0);
   });
 
+  it("tell when each cycle last came to its end", () => {
+    const labels = { collector: "test", cycle: "collect" };
+    const at = valueOf("tickwell_cycle_last_success_timestamp_seconds", labels) ?? 0;
+    const started = valueOf("process_start_time_seconds") ?? Infinity;
+    expect(at).toBeGreaterThan(started);
+    expect(valueOf("tickwell_cycle_duration_seconds", labels)).toBeGreaterThan(0);
+    // The first check of the quality comes after ten minutes.
+    expect(valueOf("tickwell_cycle_duration_seconds", { cycle: "quality" })).toBeUndefined();
+  });
+
   it("tell the version, the event loop's lag and the disk", () => {
     expect(valueOf("tickwell_build_info", { version: VERSION, node_version: process.version })).toBe(1);
     expect(valueOf("nodejs_eventloop_lag_p99_seconds")).toBeGreaterThan(0);
