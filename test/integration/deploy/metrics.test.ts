@@ -91,6 +91,13 @@ describe("metrics of the running program", () => {
     expect(valueOf("tickwell_api_requests_total", labels)).toBe(2);
     expect(valueOf("tickwell_api_errors_total", labels)).toBe(1);
     expect(valueOf("tickwell_api_errors_total", { class: "exchange" })).toBe(1);
+    const ofRest = (name: string): number =>
+      samples
+        .filter((sample) => sample.name === name && sample.labels.endpoint?.startsWith("/api/") === true)
+        .reduce((sum, { value }) => sum + value, 0);
+    expect(valueOf("tickwell_api_request_duration_seconds_count", { exchange: "binance" })).toBe(
+      ofRest("tickwell_api_requests_total") - ofRest("tickwell_api_errors_total"),
+    );
     expect(valueOf("tickwell_rate_limit_allowed", { limit: "weight_1m" })).toBe(6_000);
     expect(valueOf("tickwell_ban_until_timestamp_seconds", { exchange: "binance" })).toBe(0);
   });

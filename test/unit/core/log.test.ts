@@ -68,6 +68,13 @@ describe("log", () => {
     expect(said.filter((each) => typeof each === "number")).toHaveLength(10);
   });
 
+  it("leaves out no alert: each is told once", () => {
+    const log = newLog();
+    for (let i = 0; i < 10; i++)
+      log.warn({ alert: "trouble", key: `gap:${i}` }, `M${i}/USDT: a gap stays open`);
+    expect(lines).toHaveLength(10);
+  });
+
   it("counts warnings that repeat themselves, says how many there were, and leaves other lines alone", () => {
     const log = newLog();
     for (let i = 0; i < 100; i++) {
