@@ -7,6 +7,7 @@ import { classifyError, describeError } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { CandleBatch } from "../core/model/candle-batch.js";
 import { formatMarketName } from "../core/model/market.js";
+import type { CycleRun } from "../upkeep/metrics/cycle-times.js";
 import { systemRandom, type Random } from "../core/random.js";
 import { timeframeMs } from "../core/timeframe.js";
 import type { Exchange } from "../exchanges/exchange.js";
@@ -41,6 +42,8 @@ export interface CollectorOptions {
   readonly retainedMs?: number | undefined;
   /** Marks the markets as simulated, for good. */
   readonly isSimulated?: boolean;
+  /** Told of each cycle that came to its end without an error. */
+  readonly onCycle?: (cycle: CycleRun) => void;
   /** Told of streams that fail and of those that are opened. */
   readonly streams?: LiveHooks | undefined;
   /** After each page, for progress. */
@@ -211,7 +214,11 @@ export class Collector {
       name: `${config.name}: ${name}`,
       everyMs,
       firstAfterMs,
-      run: (each) => this.#reviving(run, each),
+      run: async (each) => {
+        const startMs = clock.nowMs();
+        await this.#reviving(run, each);
+        this.#options.onCycle?.({ collector: config.name, cycle: name, startMs, endMs: clock.nowMs() });
+      },
     });
     const scheduler = new CycleScheduler({
       clock,

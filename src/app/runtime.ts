@@ -17,6 +17,7 @@ import { ApiErrorLogger } from "../upkeep/errors/api-error-logger.js";
 import type { ConsecutiveFailureTracker } from "../upkeep/errors/consecutive-failure-tracker.js";
 import { CycleScheduler } from "../upkeep/cycle-scheduler.js";
 import { CommitCounts } from "../upkeep/metrics/commit-counts.js";
+import { CycleTimes } from "../upkeep/metrics/cycle-times.js";
 import { Figures } from "../upkeep/metrics/figures.js";
 import type { VenueFeed } from "../upkeep/metrics/intake-metrics.js";
 import { Metrics } from "../upkeep/metrics/metrics.js";
@@ -54,6 +55,7 @@ export class Runtime {
   /** One venue a host, however many collectors ask it: rate limits are counted by address. */
   readonly #exchanges = new Map<string, Exchange>();
   readonly #requests = new RequestCounts();
+  readonly #cycles = new CycleTimes();
   readonly #collectors: Collector[] = [];
   readonly #watch: AlertWatch;
 
@@ -106,7 +108,7 @@ export class Runtime {
       mutes: instance.alerts.mutes,
     });
     this.alerts.start();
-    this.figures = new Figures({ store, clock: systemClock, dataDir });
+    this.figures = new Figures({ store, stage: this.pipeline.stage, clock: systemClock, dataDir });
     this.metrics = new Metrics({
       version: VERSION,
       requests: this.#requests,
@@ -115,6 +117,7 @@ export class Runtime {
       stage: this.pipeline.stage,
       writes: this.pipeline.writes,
       commits,
+      cycles: this.#cycles,
       figures: this.figures,
       alerts: this.alerts,
     });
@@ -146,6 +149,7 @@ export class Runtime {
       log: this.#log,
       alerts: this.alerts,
       retainedMs: this.#retention.candlesMs,
+      onCycle: (run) => this.#cycles.note(run),
       streams: {
         ...this.#streamHooks(config.exchange.name),
         record: this.#captures.recorderOf(config.name),

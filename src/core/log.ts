@@ -55,7 +55,8 @@ export function createLog(options: LogOptions): Log {
       ...common,
       hooks: {
         logMethod(args, method, number) {
-          if (number >= WARN && !limiter.allows(number, textOf(args))) return;
+          const text = number >= WARN ? textOf(args) : undefined;
+          if (text !== undefined && !limiter.allows(number, text)) return;
           method.apply(this, args);
         },
       },
@@ -93,7 +94,16 @@ function hiding(secrets: readonly string[]): (line: string) => string {
   return (line) => texts.reduce((text, secret) => text.replaceAll(secret, MASK), maskLine(line));
 }
 
-/** The message of a call, wherever among its arguments it stands. */
-function textOf(args: readonly unknown[]): string {
-  return args.find((each) => typeof each === "string") ?? "";
+/**
+ * The message of a call, wherever among its arguments it stands, or that of its error. Undefined for what is never left
+ * out: what has no words, and alerts, which are told once.
+ */
+function textOf(args: readonly unknown[]): string | undefined {
+  const [first] = args;
+  if (typeof first === "object" && first !== null && "alert" in first) return undefined;
+  const text = args.find((each) => typeof each === "string");
+  if (text !== undefined) return text;
+  if (first instanceof Error) return first.message;
+  if (typeof first !== "object" || first === null || !("err" in first)) return undefined;
+  return first.err instanceof Error ? first.err.message : undefined;
 }

@@ -141,6 +141,8 @@ export interface RequestSuccess {
   /** Undefined where the endpoint is not about one market. */
   readonly nativeSymbol: string | undefined;
   readonly atMs: number;
+  /** From sending it to having read its answer, waits for the rate limit and earlier attempts not counted; absent of a stream. */
+  readonly tookMs?: number;
 }
 
 /** A request that failed, for the record. */

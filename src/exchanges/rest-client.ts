@@ -103,6 +103,7 @@ export class RestClient {
     let attempt = 1;
     let hasLeft = false;
     let isHeldBack = false;
+    let sentMs = 0;
     const checkCircuit = (): void => {
       isHeldBack = true;
       this.#circuits.check(request.nativeSymbol);
@@ -118,6 +119,7 @@ export class RestClient {
       checkCircuit();
       return this.#circuits.run(request.nativeSymbol, () => {
         hasLeft = true;
+        sentMs = clock.nowMs();
         return this.#ask(request, signal);
       });
     };
@@ -139,7 +141,8 @@ export class RestClient {
       throw error;
     }
     const { endpoint, nativeSymbol } = request;
-    onSuccess?.({ exchange: this.#venue.id, endpoint, nativeSymbol, atMs: clock.nowMs() });
+    const atMs = clock.nowMs();
+    onSuccess?.({ exchange: this.#venue.id, endpoint, nativeSymbol, atMs, tookMs: atMs - sentMs });
     return result;
   }
 

@@ -98,13 +98,16 @@ function toFigures(row: SeriesRow): SeriesFigures {
 const lengthMs = (ranges: string): string =>
   `(SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0)::float8 * 1000 FROM unnest(${ranges}) r)`;
 
-/** A gap nobody has asked about is history that is still being fetched: the queue tells how that goes. */
+/**
+ * A gap nobody has asked about is history that is still being fetched: the queue tells how that goes. Without MATERIALIZED
+ * what is missing is computed anew each time it is named: 4.0 s instead of 0.6 for 3,000 series of a hundred gaps each.
+ */
 const SERIES = `
 WITH wanted AS (
   SELECT s.market_id, s.data_type, s.timeframe, e.name AS exchange, e.name || ':' || m.symbol AS market,
          s.expected * tstzmultirange(tstzrange(NULL, $1::timestamptz)) AS expected
   FROM series s JOIN markets m ON m.id = s.market_id JOIN exchanges e ON e.id = m.exchange_id
-), holes AS (
+), holes AS MATERIALIZED (
   SELECT w.*, w.expected - coalesce(proven.ranges, '{}') AS missing
   FROM wanted w LEFT JOIN LATERAL (
     SELECT range_agg(tstzrange(v.start_time, v.end_time)) AS ranges FROM coverage v

@@ -105,6 +105,18 @@ export class RedisStage implements Stage {
     return { rows, rowsMax: this.#options.rowsMax };
   }
 
+  async bytes(signal: AbortSignal): Promise<number> {
+    const sizes = await Promise.all(
+      Array.from({ length: SHARDS }, (_, shard) =>
+        this.#run("measure the stage", signal, () =>
+          this.#commands.call("MEMORY", "USAGE", this.#stream(shard)),
+        ),
+      ),
+    );
+    // A stream that is not there has no size.
+    return sizes.reduce((sum: number, size) => sum + Number(size ?? 0), 0);
+  }
+
   async append(batch: RecordBatch, signal: AbortSignal): Promise<number> {
     const rows = rowsOf(batch);
     const shard = batch.marketId % SHARDS;

@@ -19,6 +19,8 @@ export interface Stage {
   readonly lastSequence: number;
   /** Rows held, unacknowledged ones included, and the bound: how full the stage is. */
   readonly load: { readonly rows: number; readonly rowsMax: number };
+  /** Bytes it takes where it is kept; absent where that is this process's own memory. */
+  bytes?(signal: AbortSignal): Promise<number>;
   /**
    * Adds a batch; waits while the stage is full, which is how back-pressure reaches the feeds.
    * @returns its sequence number

@@ -1,7 +1,8 @@
-// The latest figures of the store and the disk, measured now and then: whoever reads them costs the database nothing, however
+// The latest figures of the store, the stage and the disk, measured now and then: whoever reads them costs the database nothing, however
 // often. While the database is away they stay as old as they are, and say so.
 import { statfs } from "node:fs/promises";
 import type { Clock } from "../../core/clock.js";
+import type { Stage } from "../../pipeline/stage/stage.js";
 import type { Store } from "../../store/store.js";
 import type { StoreFigures } from "../../store/operating-figures.js";
 
@@ -12,11 +13,13 @@ export interface DiskFigures {
 
 export interface FiguresOptions {
   readonly store: Pick<Store, "figures">;
+  readonly stage: Pick<Stage, "bytes">;
   readonly clock: Clock;
   /** The folder whose disk is watched. */
   readonly dataDir: string;
 }
 
+const STAGE_PATIENCE_MS = 2_000;
 /** A measurement that takes long is made seldom: at most this part of the time is spent on it. */
 const BUSY_SHARE = 0.05;
 
@@ -25,6 +28,7 @@ export class Figures {
   #store: StoreFigures | undefined;
   #exchanges: ReadonlyMap<number, string> = new Map();
   #disk: DiskFigures | undefined;
+  #stageBytes: number | undefined;
   #isReachable = true;
   #tookMs = 0;
   #nextMs = -Infinity;
@@ -41,6 +45,11 @@ export class Figures {
   /** Undefined where the file system does not tell. */
   get disk(): DiskFigures | undefined {
     return this.#disk;
+  }
+
+  /** Undefined for a stage in this process's memory, and while another does not answer. */
+  get stageBytes(): number | undefined {
+    return this.#stageBytes;
   }
 
   /** False when the database did not answer the last time. */
@@ -63,8 +72,10 @@ export class Figures {
    * @throws TickwellError `database`; the figures before stay
    */
   async measure(): Promise<void> {
-    const { store, clock, dataDir } = this.#options;
+    const { store, stage, clock, dataDir } = this.#options;
     this.#disk = await diskOf(dataDir);
+    // While it does not answer the writer says so; a look must not wait for it.
+    this.#stageBytes = await stage.bytes?.(AbortSignal.timeout(STAGE_PATIENCE_MS)).catch(() => undefined);
     const beginMs = clock.nowMs();
     if (beginMs < this.#nextMs) return;
     try {

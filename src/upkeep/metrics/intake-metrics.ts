@@ -3,7 +3,7 @@ import type { Registry } from "prom-client";
 import type { RestExchange } from "../../exchanges/exchange.js";
 import type { LiveFeed } from "../../pipeline/feed/live/live-feed.js";
 import type { StreamTraffic } from "../../pipeline/feed/live/stream-traffic.js";
-import { addCounter, addGauge, type Sample } from "./read-metric.js";
+import { addCounter, addGauge, addHistogram, type Sample } from "./read-metric.js";
 import type { RequestCounts } from "./request-counts.js";
 
 export interface IntakeSources {
@@ -82,6 +82,14 @@ export function addIntakeMetrics(registry: Registry, { requests, venues, feeds }
       help: "Attempts that failed, by class; those of streams are attempts to connect, and broken connections.",
     },
     () => samples(requests.errors),
+  );
+  addHistogram(
+    registry,
+    {
+      name: "tickwell_api_request_duration_seconds",
+      help: "How long requests took that were answered, without waits for the rate limit.",
+    },
+    () => [...requests.seconds].map(([exchange, histogram]) => ({ labels: { exchange }, histogram })),
   );
   addGauge(
     registry,

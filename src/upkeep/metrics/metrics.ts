@@ -4,6 +4,8 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Alerts } from "../alerts/alerts.js";
 import { addAlertMetrics } from "./alert-metrics.js";
+import { addCycleMetrics } from "./cycle-metrics.js";
+import type { CycleRun } from "./cycle-times.js";
 import type { Figures } from "./figures.js";
 import { addIntakeMetrics, type IntakeSources } from "./intake-metrics.js";
 import { addPipelineMetrics, type PipelineSources } from "./pipeline-metrics.js";
@@ -14,6 +16,8 @@ export interface MetricsSources extends IntakeSources, Omit<PipelineSources, "ex
   /** Of this program: `0.1.0`. */
   readonly version: string;
   readonly figures: Figures;
+  /** The last run of each cycle. */
+  readonly cycles: Iterable<CycleRun>;
   readonly alerts: Pick<Alerts, "openBySeverity" | "deliveries">;
 }
 
@@ -33,7 +37,7 @@ const LEFT_OUT = [
 export class Metrics {
   readonly #registry = new Registry();
 
-  constructor({ version, figures, alerts, ...sources }: MetricsSources) {
+  constructor({ version, figures, alerts, cycles, ...sources }: MetricsSources) {
     const registry = this.#registry;
     addGauge(
       registry,
@@ -45,6 +49,7 @@ export class Metrics {
       ...sources,
       exchangeOf: (marketId) => figures.exchangeOf(marketId),
     });
+    addCycleMetrics(registry, cycles);
     addStoreMetrics(registry, figures);
     addAlertMetrics(registry, alerts);
     collectDefaultMetrics({ register: registry });

@@ -30,6 +30,9 @@ export function addStoreMetrics(registry: Registry, figures: Figures): void {
   add("tickwell_database_size_bytes", "Size of the database with its indexes.", () =>
     figures.store ? [{ value: figures.store.databaseBytes }] : [],
   );
+  add("tickwell_stage_bytes", "Memory the stage takes in Redis; none where it is in this process.", () =>
+    figures.stageBytes === undefined ? [] : [{ value: figures.stageBytes }],
+  );
   add("tickwell_disk_free_bytes", "Free space where the data directory is.", () =>
     figures.disk ? [{ value: figures.disk.freeBytes }] : [],
   );

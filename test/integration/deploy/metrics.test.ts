@@ -91,6 +91,13 @@ describe("metrics of the running program", () => {
     expect(valueOf("tickwell_api_requests_total", labels)).toBe(2);
     expect(valueOf("tickwell_api_errors_total", labels)).toBe(1);
     expect(valueOf("tickwell_api_errors_total", { class: "exchange" })).toBe(1);
+    const ofRest = (name: string): number =>
+      samples
+        .filter((sample) => sample.name === name && sample.labels.endpoint?.startsWith("/api/") === true)
+        .reduce((sum, { value }) => sum + value, 0);
+    expect(valueOf("tickwell_api_request_duration_seconds_count", { exchange: "binance" })).toBe(
+      ofRest("tickwell_api_requests_total") - ofRest("tickwell_api_errors_total"),
+    );
     expect(valueOf("tickwell_rate_limit_allowed", { limit: "weight_1m" })).toBe(6_000);
     expect(valueOf("tickwell_ban_until_timestamp_seconds", { exchange: "binance" })).toBe(0);
   });
@@ -104,6 +111,16 @@ describe("metrics of the running program", () => {
     }
     expect(valueOf("tickwell_stream_reconnects_total")).toBe(0);
     expect(valueOf("tickwell_stream_unreadable_messages_total")).toBe(0);
+  });
+
+  it("tell when each cycle last came to its end", () => {
+    const labels = { collector: "test", cycle: "collect" };
+    const at = valueOf("tickwell_cycle_last_success_timestamp_seconds", labels) ?? 0;
+    const started = valueOf("process_start_time_seconds") ?? Infinity;
+    expect(at).toBeGreaterThan(started);
+    expect(valueOf("tickwell_cycle_duration_seconds", labels)).toBeGreaterThan(0);
+    // The first check of the quality comes after ten minutes.
+    expect(valueOf("tickwell_cycle_duration_seconds", { cycle: "quality" })).toBeUndefined();
   });
 
   it("tell the version, the event loop's lag and the disk", () => {

@@ -225,6 +225,15 @@ describe.runIf(hasRedis)("a stage in Redis", () => {
     expect(stage.load.rows).toBe(0);
   });
 
+  it("tells how many bytes it takes in Redis", async () => {
+    const { stage } = openRedis(10_000);
+    await stage.append(candles(3, 5), never);
+    const few = (await stage.bytes?.(never)) ?? 0;
+    for (let shard = 0; shard < 8; shard++) await stage.append(candles(shard, 500), never);
+    // A staged candle is at least fifty characters.
+    expect(await stage.bytes?.(never)).toBeGreaterThan(few + 8 * 500 * 50);
+  });
+
   it("puts an entry aside that nobody can read", async () => {
     const { stage, prefix } = openRedis();
     await stage.append(candles(3, 5), never);

@@ -54,6 +54,27 @@ describe("log", () => {
     });
   });
 
+  it("tells errors without a message of ours apart by their own", () => {
+    const log = newLog();
+    for (let i = 0; i < 10; i++) {
+      log.error(new Error("the disk is full"));
+      log.error({ err: new Error("no route") });
+    }
+    for (let i = 0; i < 10; i++) log.error({ code: i });
+    const said = records().map(({ msg, code }) => msg ?? code);
+    expect(said.filter((each) => each === "the disk is full")).toHaveLength(5);
+    expect(said.filter((each) => each === "no route")).toHaveLength(5);
+    // What has no words is nobody's repetition.
+    expect(said.filter((each) => typeof each === "number")).toHaveLength(10);
+  });
+
+  it("leaves out no alert: each is told once", () => {
+    const log = newLog();
+    for (let i = 0; i < 10; i++)
+      log.warn({ alert: "trouble", key: `gap:${i}` }, `M${i}/USDT: a gap stays open`);
+    expect(lines).toHaveLength(10);
+  });
+
   it("counts warnings that repeat themselves, says how many there were, and leaves other lines alone", () => {
     const log = newLog();
     for (let i = 0; i < 100; i++) {

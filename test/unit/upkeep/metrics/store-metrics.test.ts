@@ -28,7 +28,10 @@ function newFigures(read: (nowMs: number) => Promise<StoreFigures>): {
   clock: ManualClock;
 } {
   const clock = new ManualClock(NOW_MS);
-  return { clock, figures: new Figures({ store: { figures: read }, clock, dataDir: "/nowhere/at/all" }) };
+  return {
+    clock,
+    figures: new Figures({ store: { figures: read }, stage: {}, clock, dataDir: "/nowhere/at/all" }),
+  };
 }
 
 async function exposed(all: readonly SeriesFigures[]): Promise<ExposedSample[]> {
