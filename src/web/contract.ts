@@ -61,6 +61,11 @@ const marketsParam = z
   .max(20_000)
   .meta({ description: "exchange:symbol, several parted by commas", examples: ["binance:BTC/USDT"] });
 
+const nameParam = z
+  .string()
+  .max(60)
+  .regex(/^[\w-]+$/, "expected letters, digits, - and _");
+
 const limitParam = (rowsMax: number) =>
   z
     .string()
@@ -172,23 +177,18 @@ export const marketSummarySchema = z
       .object({
         from: instant,
         slot_ms: count,
-        states: z
-          .string()
-          .meta({
-            description:
-              "one letter a slot, oldest first: c covered, v void, g gap, r repairing, - nothing expected",
-          }),
+        states: z.string().meta({
+          description:
+            "one letter a slot, oldest first: c covered, v void, g gap, r repairing, - nothing expected",
+        }),
       })
       .meta({ description: "the last 24 h of the shortest candles" }),
     score: percent.nullable().meta({ description: "the lowest of its series at their latest checks" }),
     is_valid: z.boolean().nullable(),
     verified_percent: percent.nullable().meta({ description: "the lowest of its series" }),
-    lag_ms: z
-      .number()
-      .nullable()
-      .meta({
-        description: "median from the exchange's clock to the store over the last five minutes, of streams",
-      }),
+    lag_ms: z.number().nullable().meta({
+      description: "median from the exchange's clock to the store over the last five minutes, of streams",
+    }),
     behind_ms: z
       .number()
       .nullable()
@@ -315,19 +315,15 @@ export const qualityDaySchema = z
   .object({
     market: marketName,
     date: z.string().meta({ format: "date" }),
-    score: percent
-      .nullable()
-      .meta({
-        description: "of the day's last checks, the lowest of the market's series; null: never checked",
-      }),
+    score: percent.nullable().meta({
+      description: "of the day's last checks, the lowest of the market's series; null: never checked",
+    }),
     lowest_score: percent.nullable().meta({ description: "of all checks of the day" }),
     checks: count,
-    covered_percent: percent
-      .nullable()
-      .meta({
-        description:
-          "of the day's expected candles, those stored or proven void, by the ledger; null: nothing expected",
-      }),
+    covered_percent: percent.nullable().meta({
+      description:
+        "of the day's expected candles, those stored or proven void, by the ledger; null: nothing expected",
+    }),
     missing_candles: count,
   })
   .meta({ id: "QualityDay" });
@@ -502,8 +498,7 @@ export const statusSchema = z
     totals: z.object({
       markets: count,
       series: count,
-      candles_covered: count,
-      candles_void: count,
+      candles_covered: count.meta({ description: "stored or proven void" }),
       candles_missing: count,
       open_gaps: count,
       pending_tasks: count,
@@ -542,7 +537,7 @@ export const ROUTES = {
     summary: "Markets and their series; with include=summary also how each of them stands now",
     query: z.strictObject({
       market: marketsParam.optional(),
-      exchange: z.string().min(1).max(60).optional(),
+      exchange: nameParam.optional(),
       include: z.enum(["summary"]).optional(),
       ...paging,
     }),
@@ -571,12 +566,10 @@ export const ROUTES = {
       "Order books of one market: without from and to, the last one at or before `at`; otherwise every stored snapshot",
     query: z.strictObject({
       market: marketParam,
-      at: timeParam
-        .optional()
-        .meta({
-          description: "default now: the live book where this process follows it",
-          examples: ["2026-01-01T00:00:00Z"],
-        }),
+      at: timeParam.optional().meta({
+        description: "default now: the live book where this process follows it",
+        examples: ["2026-01-01T00:00:00Z"],
+      }),
       depth: limitParam(1_000)
         .optional()
         .meta({ description: "levels a side; default all that are kept", examples: ["20"] }),
@@ -683,8 +676,8 @@ export const ROUTES = {
     path: "/errors",
     summary: "Failed requests to exchanges, the newest first",
     query: z.strictObject({
-      exchange: z.string().min(1).max(60).optional(),
-      error_type: z.string().min(1).max(40).optional(),
+      exchange: nameParam.optional(),
+      error_type: nameParam.optional(),
       from: from.meta({ description: "default 24 h ago", examples: ["2026-01-01T00:00:00Z"] }),
       to,
       ...paging,
@@ -732,7 +725,7 @@ export type Answer<Name extends RouteName> = z.output<(typeof ROUTES)[Name]["ans
 // `/api/v1/stream`, a WebSocket of JSON text frames. A client says what it wants:
 //   {"op":"subscribe","channel":"trades","markets":["binance:BTC/USDT"]}
 // and hears `subscribed`, then messages. `markets: ["*"]` is all of them. A browser, which cannot set headers, sends its
-// token as a second subprotocol: `new WebSocket(url, ["tickwell.v1", "bearer." + token])`.
+// token as a second subprotocol: `new WebSocket(url, ["tickwell.v1", "bearer." + encodeURIComponent(token)])`.
 // A client that reads too slowly loses messages, never the process: `lost` says what and how many.
 
 export const STREAM_PATH = `${API_PREFIX}/stream`;
