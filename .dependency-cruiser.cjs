@@ -1,4 +1,4 @@
-// The direction of imports: core <- exchanges, store <- pipeline <- upkeep; app sees all and is seen by none.
+// The direction of imports: core <- exchanges, store <- pipeline <- upkeep <- web; app sees all and is seen by none.
 const layer = (name, from, mayNotSee) => ({
   name,
   severity: "error",
@@ -22,6 +22,7 @@ module.exports = {
       "^src/pipeline/",
       "^(src/(?!core/|exchanges/|store/|pipeline/)|simulator/)",
     ),
+    layer("web-does-not-see-app", "^src/web/", "^(src/app/|simulator/)"),
     layer("upkeep-does-not-see-app", "^src/upkeep/", "^(src/(app|web)/|simulator/)"),
     {
       name: "venues-do-not-import-each-other",

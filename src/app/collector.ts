@@ -53,7 +53,7 @@ export interface CollectorOptions {
 /** What is told of a collector's streams. */
 export type LiveHooks = Pick<
   LiveFollowerOptions,
-  "onFailure" | "onConnected" | "onGap" | "onRepaired" | "record"
+  "onFailure" | "onConnected" | "onGap" | "onRepaired" | "record" | "tap"
 >;
 
 /** What one collection cycle came to. */

@@ -110,11 +110,6 @@ export function isUrl(value: string, schemes: readonly string[]): boolean {
   return URL.canParse(value) && schemes.some((scheme) => value.startsWith(`${scheme}://`));
 }
 
-/** True when only this machine can reach a server that listens on `host`. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 function known<T>(parsed: T | undefined, value: string): T {
   if (parsed === undefined) throw new Error(`"${value}" reached the config unchecked`);
   return parsed;

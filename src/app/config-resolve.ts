@@ -71,7 +71,7 @@ export function resolveInstance(file: InstanceFile): InstanceConfig {
       },
     },
     stage: { kind: stage.kind, url: stage.url, itemsMax: stage.items_max },
-    api: { host: api.host, port: api.port, token: api.token },
+    api: { host: api.host, port: api.port, token: api.token, writeToken: api.write_token },
     alerts: {
       webhookUrl: alerts.webhook_url,
       slackWebhookUrl: alerts.slack_webhook_url,

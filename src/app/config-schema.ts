@@ -5,13 +5,13 @@ import { z } from "zod";
 import { parseDuration } from "../core/duration.js";
 import { parseTime } from "../core/time.js";
 import { LOG_LEVELS } from "../core/log.js";
+import { isLoopback } from "../core/net/loopback.js";
 import {
   COLLECTOR_NAME,
   COLLECTOR_NAME_TITLE,
   duration,
   exchangeName,
   instant,
-  isLoopback,
   isUrl,
   since,
   size,
@@ -318,6 +318,19 @@ const api = z
       .meta({ title: "a text of at least 16 printable ASCII characters without spaces" })
       .optional()
       .describe("Bearer token callers of the API must send."),
+    write_token: z
+      .string()
+      .min(16)
+      .regex(/^[\x21-\x7e]+$/)
+      .meta({ title: "a text of at least 16 printable ASCII characters without spaces" })
+      .optional()
+      .describe(
+        "Bearer token of those who may also retry tasks. Default: nobody may change anything over HTTP.",
+      ),
+  })
+  .refine((value) => value.write_token === undefined || value.write_token !== value.token, {
+    path: ["write_token"],
+    message: "is the same as token, so whoever may read could write; give it another value",
   })
   .refine((value) => isLoopback(value.host) || value.token !== undefined, {
     path: ["token"],

@@ -156,6 +156,8 @@ export interface ApiConfig {
   readonly port: number;
   /** Given whenever `host` is not loopback. Secret. */
   readonly token: string | undefined;
+  /** Of those who may change something. Undefined: nobody may. Secret. */
+  readonly writeToken: string | undefined;
 }
 
 /** `[startMs, endMs)` in epoch ms. */

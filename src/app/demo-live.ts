@@ -5,6 +5,7 @@ import type { Log } from "../core/log.js";
 import { formatMarketName } from "../core/model/market.js";
 import { seededRandom } from "../core/random.js";
 import type { Exchange } from "../exchanges/exchange.js";
+import type { LiveTap } from "../pipeline/feed/live/live-tap.js";
 import type { LiveMarket } from "../pipeline/feed/live/live-feed.js";
 import { DEFAULT_VALIDATION } from "../pipeline/gate/validation.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
@@ -22,6 +23,8 @@ export interface DemoLiveOptions {
   readonly seed: number;
   readonly wsUrl: string;
   readonly tell: (event: DemoEvent) => void;
+  /** For the API. */
+  readonly tap: LiveTap;
 }
 
 /** What became of one market's streams. */
@@ -64,7 +67,7 @@ export class DemoLive {
 
   /** Follows these markets of a venue from now on. */
   follow(exchange: Exchange, markets: readonly StoredMarket[]): void {
-    const { store, pipeline, clock, log, seed, wsUrl } = this.#options;
+    const { store, pipeline, clock, log, seed, wsUrl, tap } = this.#options;
     const follower = new LiveFollower({
       exchange,
       wsUrl,
@@ -81,6 +84,7 @@ export class DemoLive {
       random: seededRandom(seed),
       log,
       sweepEveryMs: 300_000,
+      tap,
       onGap: (market, { firstId, lastId }) => {
         add(this.#missing, market.id, lastId - firstId + 1);
         const ids = firstId === lastId ? `trade ${firstId}` : `trades ${firstId} to ${lastId}`;

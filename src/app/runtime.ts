@@ -5,6 +5,7 @@ import type { Log } from "../core/log.js";
 import { HttpClient } from "../core/net/http-client.js";
 import { systemRandom } from "../core/random.js";
 import type { Exchange, RequestFailure } from "../exchanges/exchange.js";
+import { LiveHub } from "../pipeline/live-hub.js";
 import { Pipeline } from "../pipeline/pipeline.js";
 import { openStage } from "../pipeline/stage/open-stage.js";
 import type { Store } from "../store/store.js";
@@ -26,6 +27,7 @@ import { Collector, type LiveHooks } from "./collector.js";
 import type { CollectorConfig, InstanceConfig, RetentionConfig } from "./config-types.js";
 import { exchangeFor, logFailure } from "./exchange-for.js";
 import { Captures } from "./captures.js";
+import { ProcessMonitor } from "./process-monitor.js";
 import { formatCount } from "./table.js";
 import { VERSION } from "./version.js";
 
@@ -45,6 +47,10 @@ export class Runtime {
   readonly alerts: Alerts;
   readonly figures: Figures;
   readonly metrics: Metrics;
+  /** What streams bring, for the API. */
+  readonly hub = new LiveHub();
+  /** What the process does, for the API. */
+  readonly monitor: ProcessMonitor;
   readonly #store: Store;
   readonly #log: Log;
   readonly #retention: RetentionConfig;
@@ -90,11 +96,21 @@ export class Runtime {
       stage: openStage(instance.stage, { clock: systemClock, log }),
       onCommit: ({ revised }, staged) => {
         commits.note(staged.map(({ batch }) => batch));
+        this.hub.committed(staged);
+        this.monitor.noteCommit();
         if (revised > 0)
           log.info(
             `${formatCount(revised)} stored candles were revised by the exchange; the earlier values are kept`,
           );
       },
+    });
+    this.monitor = new ProcessMonitor({
+      clock: systemClock,
+      hub: this.hub,
+      pipeline: this.pipeline,
+      stageKind: instance.stage.kind,
+      venues: () => this.#exchanges.values(),
+      dataDir: instance.storage.url === "embedded" ? dataDir : undefined,
     });
     this.#captures = new Captures({ config: instance.capture, dataDir, clock: systemClock, log });
     this.#errors = new ApiErrorLogger({ store, clock: systemClock, log });
@@ -153,6 +169,7 @@ export class Runtime {
       streams: {
         ...this.#streamHooks(config.exchange.name),
         record: this.#captures.recorderOf(config.name),
+        tap: this.hub,
       },
     });
     this.#collectors.push(collector);

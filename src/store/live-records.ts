@@ -15,6 +15,7 @@ import {
 } from "./live-quality.js";
 import type { LiveDataType } from "./live-series.js";
 import { TALLY_COLUMNS } from "./live-tallies.js";
+import { timeOfMicroseconds } from "./microseconds.js";
 
 /** The end of what is proven of a market's trades. */
 export interface LastTrade {
@@ -304,11 +305,6 @@ export class PostgresLiveRecords implements LiveRecords {
       throw databaseError(error, "read order books");
     }
   }
-}
-
-function timeOfMicroseconds(us: number): string {
-  const micro = ((us % 1_000) + 1_000) % 1_000;
-  return new Date(Math.floor(us / 1_000)).toISOString().replace("Z", `${String(micro).padStart(3, "0")}Z`);
 }
 
 /** `{{100.5,1},{100,2}}` */

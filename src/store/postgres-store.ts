@@ -9,6 +9,7 @@ import { maskText } from "../core/mask-text.js";
 import { formatTime } from "../core/time.js";
 import { PostgresAlertRecords, type AlertRecords } from "./alert-records.js";
 import { refreshAggregates } from "./aggregates.js";
+import { PostgresApiRecords, type ApiRecords } from "./api/api-records.js";
 import { commitBooks } from "./book-commit.js";
 import { commitBatches } from "./candle-commit.js";
 import { readCandles, readRecentCandles } from "./candle-reader.js";
@@ -61,6 +62,10 @@ import type {
 /** One for the writer, some for readers beside it. */
 const CONNECTIONS_MAX = 6;
 const READERS_MAX = 2;
+/** For the HTTP API, beside the writer; opened when they are needed. */
+const API_CONNECTIONS_MAX = 4;
+/** Whoever asks over HTTP has gone by then. */
+const API_STATEMENT_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A commit waits this long for another writer's lock on the same series before it is tried again. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -95,7 +100,9 @@ export class PostgresStore implements Store {
   readonly quality: QualityRecords;
   readonly live: LiveRecords;
   readonly tasks: TaskQueue;
+  readonly api: ApiRecords;
   readonly #pool: Pool;
+  readonly #apiPool: Pool;
   readonly #database: Database;
   /** For the users' own statements. */
   readonly #readers: Pool;
@@ -136,6 +143,11 @@ export class PostgresStore implements Store {
     this.quality = new PostgresQualityRecords(this.#database);
     this.live = new PostgresLiveRecords(this.#database, pool);
     this.tasks = new PostgresTaskQueue(this.#database);
+    this.#apiPool = makePool(
+      { ...options.pool, max: API_CONNECTIONS_MAX },
+      `-c default_transaction_read_only=on -c statement_timeout=${API_STATEMENT_TIMEOUT_MS}`,
+    );
+    this.api = new PostgresApiRecords(this.#apiPool, { hasTimescale: capabilities.timescale !== undefined });
     this.bans = {
       load: (host) => this.#database.attempt("read bans", () => this.#loadBan(host)),
       save: (host, ban) => this.#database.attempt("record a ban", () => this.#saveBan(host, ban)),
@@ -331,13 +343,11 @@ export class PostgresStore implements Store {
   async revive(signal: AbortSignal): Promise<void> {
     const place = await this.#options.revive(signal);
     // New connections are made from these; a server that was started again may have had to take another port.
-    for (const pool of [this.#pool, this.#readers]) Object.assign(pool.options, place);
+    for (const pool of [this.#pool, this.#readers, this.#apiPool]) Object.assign(pool.options, place);
   }
 
   async close(): Promise<void> {
-    await Promise.all(
-      this.#readers === this.#pool ? [this.#pool.end()] : [this.#pool.end(), this.#readers.end()],
-    );
+    await Promise.all([...new Set([this.#pool, this.#readers, this.#apiPool])].map((pool) => pool.end()));
     await this.#options.onClose();
   }
 
@@ -400,12 +410,12 @@ export class PostgresStore implements Store {
   }
 }
 
-function makePool(config: PoolConfig): Pool {
+function makePool(config: PoolConfig, settings = ""): Pool {
   const pool = new Pool({
     max: CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: `tickwell pid=${process.pid}`,
-    options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS} -c ${NO_DECOMPRESSION_LIMIT}`,
+    options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS} -c ${NO_DECOMPRESSION_LIMIT} ${settings}`.trimEnd(),
     types: { getTypeParser: parserOf },
     ...config,
   });

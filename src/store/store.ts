@@ -8,6 +8,7 @@ import type { TimeRange } from "../core/range.js";
 import type { SeriesKey } from "./series-key.js";
 import type { Timeframe } from "../core/timeframe.js";
 import type { AlertRecords } from "./alert-records.js";
+import type { ApiRecords } from "./api/api-records.js";
 import type { Capabilities } from "./capabilities.js";
 import type { ErrorRecords } from "./error-records.js";
 import type { LiveRecords } from "./live-records.js";
@@ -186,6 +187,8 @@ export interface Store {
   readonly live: LiveRecords;
   /** Backfill tasks. */
   readonly tasks: TaskQueue;
+  /** What the HTTP API reads. */
+  readonly api: ApiRecords;
   /** Enters or updates markets as their exchange lists them. */
   putMarkets(
     exchange: string,

@@ -12,6 +12,7 @@ import type { Exchange } from "../exchanges/exchange.js";
 import { ExchangeClock } from "../pipeline/feed/exchange-clock.js";
 import { LiveFeed, type LiveMarket } from "../pipeline/feed/live/live-feed.js";
 import type { CaptureEvent } from "../pipeline/capture/capture-event.js";
+import type { LiveTap } from "../pipeline/feed/live/live-tap.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { Store, StoredMarket } from "../store/store.js";
 import type { TradeGap } from "../pipeline/feed/trade-window.js";
@@ -37,6 +38,8 @@ export interface LiveFollowerOptions {
   /** A gap was found, or repaired, for those who watch. */
   readonly onGap?: ((market: StoredMarket, gap: MissingTrades) => void) | undefined;
   readonly onRepaired?: ((market: StoredMarket, trades: number) => void) | undefined;
+  /** For those who look on. */
+  readonly tap?: LiveTap | undefined;
 }
 
 /** Gaps repaired at once; the rate limit is the bound. */

@@ -8,6 +8,8 @@ import { afterEach } from "vitest";
 import { isAlive } from "../../src/store/embedded/postmaster.js";
 import { until } from "./until.js";
 
+/** Tests run beside each other and beside a tickwell of the machine. */
+const ANY_PORT = { port: 0 };
 const folders: WorkFolder[] = [];
 afterEach(async () => {
   for (const folder of folders.splice(0)) await folder.remove();
@@ -41,7 +43,7 @@ export class WorkFolder {
   /** Writes both files; JSON is YAML. */
   async configure(files: { collector: object; instance?: object }): Promise<void> {
     await mkdir(join(this.configs, "collector"), { recursive: true });
-    await writeFile(join(this.configs, "tickwell.yml"), JSON.stringify(files.instance ?? {}));
+    await writeFile(join(this.configs, "tickwell.yml"), JSON.stringify({ api: ANY_PORT, ...files.instance }));
     await writeFile(join(this.configs, "collector/test.yml"), JSON.stringify(files.collector));
   }
 

@@ -11,10 +11,12 @@ import { styleText } from "node:util";
 import type { Command } from "commander";
 import { scaledClock, systemClock, type Clock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
+import { describeError } from "../../core/fault.js";
 import { formatMinute } from "../../core/time.js";
 import { floorToTimeframe } from "../../core/timeframe.js";
 import type { Exchange } from "../../exchanges/exchange.js";
 import { createExchange } from "../../exchanges/registry.js";
+import { LiveHub } from "../../pipeline/live-hub.js";
 import { Pipeline } from "../../pipeline/pipeline.js";
 import { openStore } from "../../store/open-store.js";
 import { seededRandom } from "../../core/random.js";
@@ -25,6 +27,8 @@ import type { RepairReport } from "../../upkeep/repair-cycle.js";
 import type { GroundTruth } from "../../../simulator/ground-truth.js";
 import type { VenueName } from "../../../simulator/venue-name.js";
 import { startSimulatedExchange, type SimulatedExchange } from "../../../simulator/simulated-exchange.js";
+import type { ApiServer } from "../../web/server.js";
+import { hostApi } from "../api-host.js";
 import { readDuration, readInteger } from "../arguments.js";
 import { Collector } from "../collector.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
@@ -33,6 +37,7 @@ import { collectorSchema } from "../config-schema.js";
 import { DemoNarrator, type DemoEvent } from "../demo-narrator.js";
 import { DemoLive, formatDemoLive, type DemoLiveComparison } from "../demo-live.js";
 import { demoFaults, DEMO_LIVE_MARKETS, DEMO_MARKETS } from "../demo-plan.js";
+import { ProcessMonitor } from "../process-monitor.js";
 import { compareWithTruth, type Comparison } from "../demo-proof.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
 
@@ -44,6 +49,7 @@ interface DemoOptions extends GlobalOptions {
 
 const DEFAULT_DURATION = "60s";
 const DURATION_MIN_MS = 10_000;
+const PORT_DEFAULT = 7_377;
 /** Simulated times between cycles. */
 const COLLECT_EVERY_MS = 60_000;
 const CYCLES_A_REPAIR = 5;
@@ -62,7 +68,7 @@ export function addDemoCommand(program: Command, context: CommandContext): void 
     .description("watch the whole pipeline on a simulated exchange, offline: faults, repairs and the proof")
     .option("--duration <duration>", "how long it runs", DEFAULT_DURATION)
     .option("--seed <number>", "another market, the same faults", "1")
-    .option("--port <port>", "reserved for the dashboard")
+    .option("--port <port>", `of dashboard and API; default ${PORT_DEFAULT}, or another one if that is taken`)
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<DemoOptions>();
       const durationMs = Math.max(readDuration("--duration", options.duration), DURATION_MIN_MS);
@@ -156,7 +162,25 @@ class Demo {
   async #collect(store: Store, exchange: SimulatedExchange): Promise<readonly QualityReport[]> {
     const { log, signal } = this.#context;
     const clock = this.#clock;
-    const pipeline = new Pipeline({ store, clock: systemClock, log, stageRowsMax: 40_000 });
+    const hub = new LiveHub();
+    const pipeline: Pipeline = new Pipeline({
+      store,
+      clock: systemClock,
+      log,
+      stageRowsMax: 40_000,
+      onCommit: (_result, staged) => {
+        hub.committed(staged);
+        monitor.noteCommit();
+      },
+    });
+    const monitor = new ProcessMonitor({
+      clock: systemClock,
+      hub,
+      pipeline,
+      stageKind: "memory",
+      venues: () => venues,
+      dataDir: this.#dataDir,
+    });
     const failures = new Map<string, number>();
     const errors = new ApiErrorLogger({ store, clock, log });
     const venues: Exchange[] = [];
@@ -199,9 +223,11 @@ class Demo {
       log,
       seed: this.#seed,
       wsUrl: exchange.url.replace("http", "ws"),
+      tap: hub,
       tell: (event) => this.#tellEvent(event),
     });
     this.#streams = streams;
+    const api = await this.#openApi(hub, monitor);
     try {
       for (const [i, collector] of collectors.entries()) {
         const series = await collector.prepare(signal);
@@ -210,7 +236,7 @@ class Demo {
         const markets = series.map(({ market }) => market).filter(({ symbol }) => wanted.includes(symbol));
         if (venue) streams.follow(venue, markets);
       }
-      await this.#live({ collectors, narrator, failures, streams });
+      await this.#live({ collectors, narrator, failures, streams, monitor });
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -220,10 +246,34 @@ class Demo {
       const never = new AbortController().signal;
       return await Promise.all(collectors.map((collector) => collector.runQualityCheckCycle(never)));
     } finally {
+      await api.close();
       await Promise.all(venues.map((venue) => venue.close()));
       await pipeline.close();
       await errors.close();
     }
+  }
+
+  /** The port that was asked for, or else the usual one, or else any: a demo is not kept from running by another. */
+  async #openApi(hub: LiveHub, process: ProcessMonitor): Promise<ApiServer> {
+    const { port: asked } = this.#options;
+    const { log } = this.#context;
+    const open = (port: number): Promise<ApiServer> =>
+      hostApi({
+        config: { host: "127.0.0.1", port, token: undefined, writeToken: undefined },
+        store: this.#store,
+        hub,
+        process,
+        metrics: undefined,
+        clock: this.#clock,
+        isEmbedded: true,
+        log,
+      });
+    const api =
+      asked === undefined
+        ? await open(PORT_DEFAULT).catch(() => open(0))
+        : await open(readInteger("--port", asked, { min: 0, max: 65_535 }));
+    this.#tell(`Dashboard and API, as long as it runs: ${api.url}\n`);
+    return api;
   }
 
   /** Cycle after cycle until the time is over and what can be repaired is repaired. */
@@ -232,11 +282,13 @@ class Demo {
     narrator,
     failures,
     streams,
+    monitor,
   }: {
     collectors: readonly Collector[];
     narrator: DemoNarrator;
     failures: ReadonlyMap<string, number>;
     streams: DemoLive;
+    monitor: ProcessMonitor;
   }): Promise<void> {
     const { signal } = this.#context;
     const clock = this.#clock;
@@ -245,6 +297,12 @@ class Demo {
     let wasReachable = true;
     for (let nextMs = this.#startMs, cycle = 0; !signal.aborted; nextMs += COLLECT_EVERY_MS, cycle++) {
       const collected = await Promise.all(collectors.map((each) => each.runCollectionCycle(signal)));
+      collected.forEach((report, i) => {
+        const config = collectors[i]?.config;
+        const [first] = report.failures;
+        if (config) monitor.note(config.name, { exchange: config.exchange.name });
+        if (config) monitor.noteCycle(config.name, report, first ? describeError(first.error) : null);
+      });
       let missing = collected.reduce((sum, each) => sum + each.missingCandles, 0);
       if (cycle % CYCLES_A_REPAIR === 0) {
         const repaired = await Promise.all(collectors.map((each) => each.runBackfillCycle(signal)));

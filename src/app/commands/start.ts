@@ -4,11 +4,12 @@ import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
 import { classifyError, describeError } from "../../core/fault.js";
 import type { Store } from "../../store/store.js";
-import type { Alerts } from "../../upkeep/alerts/alerts.js";
 import type { QualityReport } from "../../upkeep/quality/quality-report.js";
 import type { RepairReport } from "../../upkeep/repair-cycle.js";
 import { readDuration, usageError } from "../arguments.js";
 import { formatSeries, type Collector, type CycleReport } from "../collector.js";
+import { hostApi } from "../api-host.js";
+import type { ApiServer } from "../../web/server.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
 import { Runtime } from "../runtime.js";
@@ -88,15 +89,16 @@ class StartCommand {
     const ending = new AbortController();
     const untilEnd = AbortSignal.any([this.#signal, ending.signal]);
     const beside = [runtime.runRetention(untilEnd), runtime.runWatch(untilEnd)];
+    let api: ApiServer | undefined;
     try {
-      const running = collectors.map((config) =>
-        this.#runCollector(runtime.collector(config), runtime.alerts),
-      );
+      if (!this.#options.once) api = await this.#openApi(runtime);
+      const running = collectors.map((config) => this.#runCollector(runtime.collector(config), runtime));
       const errors: unknown[] = [];
       running.forEach((each, i) => {
         each.catch((error: unknown) => {
           errors.push(error);
           const name = collectors[i]?.name ?? "";
+          runtime.monitor.note(name, { state: "stopped", detail: describeError(error) });
           runtime.alerts.raise({
             key: stoppedKey(name),
             severity: "critical",
@@ -112,6 +114,7 @@ class StartCommand {
       // The one that failed first; what the others say may only be that they were stopped.
       if (errors.length > 0) throw errors[0];
     } finally {
+      await api?.close();
       ending.abort();
       await Promise.all(beside);
       await runtime.close();
@@ -119,14 +122,38 @@ class StartCommand {
     if (!this.#options.once) log.info("stopped: everything received is stored");
   }
 
-  async #runCollector(collector: Collector, alerts: Alerts): Promise<void> {
+  /** One that runs once has an end; whoever wants to ask it would come too late. */
+  async #openApi({ hub, monitor, metrics }: Runtime): Promise<ApiServer> {
     const { log } = this.#context;
+    const { api: config, storage } = this.#settings.instance;
+    const api = await hostApi({
+      config,
+      store: this.#store,
+      hub,
+      process: monitor,
+      metrics,
+      clock: systemClock,
+      isEmbedded: storage.url === "embedded",
+      log,
+    });
+    log.info(`dashboard and API: ${api.url}`);
+    return api;
+  }
+
+  async #runCollector(collector: Collector, { alerts, monitor }: Runtime): Promise<void> {
+    const { log } = this.#context;
+    const { name, exchange } = collector.config;
+    monitor.note(name, { exchange: exchange.name, state: "starting" });
     if (!(await this.#reach(collector))) return;
-    const { name } = collector.config;
+    monitor.note(name, { state: "running" });
     alerts.resolve(stoppedKey(name), `collector ${name} runs again`);
     if (this.#options.once || !collector.config.mode.live) return this.#runOnce(collector);
     await collector.run(this.#signal, {
-      onCollected: (report) => this.#describe(collector, report),
+      onCollected: (report) => {
+        this.#describe(collector, report);
+        const [first] = report.failures;
+        monitor.noteCycle(name, report, first ? describeError(first.error) : null);
+      },
       onRepaired: (report) => this.#describeRepairs(collector, report),
       onChecked: (report) => this.#describeQuality(collector, report),
     });

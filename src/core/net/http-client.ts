@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from "undici";
 import { describeError, TickwellError } from "../fault.js";
+import { isLoopback } from "./loopback.js";
 import { onAbort, untilAborted } from "./abort.js";
 
 /** An answer whose body has arrived in full. */
@@ -244,8 +245,4 @@ function firstCause(error: unknown): unknown {
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }

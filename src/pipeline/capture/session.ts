@@ -7,7 +7,7 @@ import type { CapturedMarket } from "./capture-event.js";
 
 export type SessionHands = Pick<
   MarketStreamsOptions,
-  "pages" | "resubscribe" | "onPage" | "exchangeNowMs" | "nowMs"
+  "pages" | "resubscribe" | "onPage" | "onTrade" | "exchangeNowMs" | "nowMs"
 >;
 
 /** The streams of every market, and all of their channels in a fixed order, by which captures name them. */

@@ -115,6 +115,14 @@ export class BookKeeper {
     return { sequence: this.#lastId, timeMs: this.#validToMs, ...this.#book.top(levels) };
   }
 
+  /** As {@link top}, canonical and in base units, for those who look on. */
+  view(
+    levels: number,
+  ): { sequence: number; timeMs: number; bids: BookLevel[]; asks: BookLevel[] } | undefined {
+    const top = this.top(levels);
+    return top && { ...top, bids: this.#inBaseUnits(top.bids), asks: this.#inBaseUnits(top.asks) };
+  }
+
   /** The stream is there: from now on the time counts, with a book or without. */
   onOpened({ receivedMs, exchangeNowMs }: BookArrival): void {
     if (this.#state === "valid") return;

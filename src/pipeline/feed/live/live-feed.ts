@@ -25,6 +25,7 @@ import type { ExchangeClock } from "../exchange-clock.js";
 import { BookPages } from "./book-pages.js";
 import { LiveConnections, type ConnectionState } from "./live-connections.js";
 import type { LiveSink } from "./live-sink.js";
+import type { LiveTap } from "./live-tap.js";
 import type { BookSettings, MarketStreams } from "./market-streams.js";
 import { QuietQuestions } from "./quiet-questions.js";
 import { noTraffic, type StreamTraffic } from "./stream-traffic.js";
@@ -57,6 +58,8 @@ export interface LiveFeedOptions {
   readonly onConnected?: ((connection: { path: string }) => void) | undefined;
   /** Told of everything that enters, for captures. Must not throw. */
   readonly record?: ((event: CaptureEvent) => void) | undefined;
+  /** For those who look on. */
+  readonly tap?: LiveTap | undefined;
 }
 
 /** What was handed on since the beginning. */
@@ -103,6 +106,10 @@ export class LiveFeed {
     return this.#connections?.state() ?? [];
   }
 
+  get exchange(): string {
+    return this.#options.exchange.id;
+  }
+
   get counts(): LiveFeedCounts {
     return this.#counts;
   }
@@ -139,6 +146,7 @@ export class LiveFeed {
     };
     const connections = this.#connect();
     this.#connections = connections;
+    this.#options.tap?.began(this);
     const results = await Promise.allSettled([
       guard(connections.run(either)),
       guard(this.#pages.run(either)),
@@ -146,6 +154,7 @@ export class LiveFeed {
       guard(this.#comparing(either)),
       guard(this.#measuring(either)),
     ]);
+    this.#options.tap?.ended(this);
     const end = this.#at();
     record?.({ kind: "end", ...end });
     try {
@@ -162,7 +171,7 @@ export class LiveFeed {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { exchange, store, markets, exchangeClock, clock, record } = this.#options;
+    const { exchange, store, markets, exchangeClock, clock, record, tap } = this.#options;
     const { dialect } = exchange.live;
     const nowMs = exchangeClock.nowMs();
     const captured: CapturedMarket[] = [];
@@ -194,6 +203,7 @@ export class LiveFeed {
           record?.({ kind: "page", channel: this.#indexOf(channel), page, ...this.#at() }),
         exchangeNowMs: () => exchangeClock.nowMs(),
         nowMs: () => clock.nowMs(),
+        onTrade: tap && ((market, trade) => tap.trade(market, trade)),
       },
     );
     this.#session.channels.forEach((channel, index) => {

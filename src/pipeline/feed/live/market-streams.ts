@@ -4,7 +4,7 @@ import type { StoredMarket } from "../../../store/store.js";
 import type { BookPage } from "../../../core/model/book.js";
 import { formatMarketName } from "../../../core/model/market.js";
 import type { RecordBatch } from "../../../core/model/record-batch.js";
-import type { TradeNumbering } from "../../../core/model/trade.js";
+import type { Trade, TradeNumbering } from "../../../core/model/trade.js";
 import type { Timeframe } from "../../../core/timeframe.js";
 import type { BookRules } from "../../../exchanges/book-rules.js";
 import type { LiveChannel, LiveMessage } from "../../../exchanges/live.js";
@@ -38,6 +38,8 @@ export interface MarketStreamsOptions {
   readonly onPage?: ((channel: LiveChannel, page: BookPage | undefined) => void) | undefined;
   readonly exchangeNowMs: () => number;
   readonly nowMs: () => number;
+  /** Told of each trade as it is taken. Must not throw. */
+  readonly onTrade?: ((market: StoredMarket, trade: Trade) => void) | undefined;
 }
 
 /** Trades of one market between two flushes: minutes of the busiest ones. Beyond it REST fetches them again. */
@@ -53,7 +55,7 @@ export class MarketStreams {
   readonly #bookChannel: LiveChannel | undefined;
 
   constructor(options: MarketStreamsOptions) {
-    const { market, numbering } = options;
+    const { market, numbering, onTrade } = options;
     this.#options = options;
     this.market = market;
     const contractSize: Decimal | undefined = market.contractSize;
@@ -70,7 +72,13 @@ export class MarketStreams {
     }
     if (options.trades && numbering) {
       const { position } = options.trades;
-      this.trades = new TradeTracker({ marketId: market.id, numbering, position, heldMax: TRADES_HELD_MAX });
+      this.trades = new TradeTracker({
+        marketId: market.id,
+        numbering,
+        position,
+        heldMax: TRADES_HELD_MAX,
+        onTrade: onTrade && ((trade) => onTrade(market, trade)),
+      });
       channels.push(channel("trades"));
     }
     if (options.book) {

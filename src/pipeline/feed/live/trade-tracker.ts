@@ -31,6 +31,8 @@ export interface TradeTrackerOptions {
   readonly position: TradePosition | undefined;
   /** Trades held between two batches at most; beyond it they are given up as a gap, for REST to fetch. */
   readonly heldMax: number;
+  /** Told of each trade as it is taken, for those who look on. Must not throw. */
+  readonly onTrade?: ((trade: Trade) => void) | undefined;
 }
 
 /** A millisecond or two is what streams reorder by; a second is what a slow network makes of it. */
@@ -158,6 +160,7 @@ export class TradeTracker {
         // Stored without a claim: the repair that is under way proves the rest of its gap.
         this.#counts.add("outOfOrder");
         this.#trades.push(trade);
+        this.#options.onTrade?.(trade);
         return;
       }
       this.#counts.add("duplicates");
@@ -191,6 +194,7 @@ export class TradeTracker {
     this.#lastId = lastId;
     this.#latestMs = Math.max(this.#latestMs, trade.timeMs);
     this.#trades.push(trade);
+    this.#options.onTrade?.(trade);
     if (this.#trades.length > this.#options.heldMax) this.#shed();
   }
 

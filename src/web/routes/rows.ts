@@ -1,0 +1,202 @@
+// Candles, trades and books: the rows themselves, in pages or streamed.
+import { timeframeMs, ceilToTimeframe } from "../../core/timeframe.js";
+import type { TimeRange } from "../../core/range.js";
+import { formatTime } from "../../core/time.js";
+import {
+  CSV_HEADERS,
+  type RowPage,
+  type RowPageRequest,
+  type RowPosition,
+} from "../../store/api/row-pages.js";
+import type { RangeState } from "../../store/api/ledger-pages.js";
+import type { StoredMarket } from "../../store/store.js";
+import { PAGE_ROWS_DEFAULT, type Book, type RowFormat } from "../contract.js";
+import { decodeCursor, encodeCursor } from "../cursor.js";
+import { document, separatorOf, type Freshness, type RowsReply } from "../reply.js";
+import { rangeOf, type Call, type Route } from "./call.js";
+
+/** Rows of a page while everything is streamed: half a megabyte or so. */
+const STREAM_PAGE_ROWS = 5_000;
+/** A live book has hundreds of levels; what is stored has fewer. */
+const DEPTH_DEFAULT = 100;
+
+export const candles: Route<"candles"> = async (call) => {
+  const { store, directory, query, clock } = call;
+  const market = await directory.find(query.market);
+  const { timeframe } = query;
+  const key = { marketId: market.id, dataType: "ohlcv", timeframe } as const;
+  const nowMs = clock.nowMs();
+  const asked = rangeOf(query, { nowMs });
+  const state = await store.api.rangeState(key, asked);
+  // Without a beginning, the series' own: what nobody has asked for is not missing.
+  const range = query.from === undefined ? fromSeries(asked, state) : asked;
+  return rowsReply(call, {
+    market,
+    name: `${market.exchange}-${market.nativeSymbol}-${timeframe}`,
+    kind: "candles",
+    range,
+    read: (request) => store.api.candlePage(timeframe, request),
+    headers: {
+      "x-data-quality": state.score === undefined ? "unknown" : state.score.toFixed(2),
+      "x-data-coverage": coverageOf(range, state, { nowMs, lengthMs: timeframeMs(timeframe), timeframe }),
+      "x-data-missing": String(Math.round(state.missingMs / timeframeMs(timeframe))),
+      "x-data-void": String(Math.round(state.voidMs / timeframeMs(timeframe))),
+    },
+    freshness: freshnessOf(range, state, nowMs),
+  });
+};
+
+export const trades: Route<"trades"> = async (call) => {
+  const { store, directory, query, clock } = call;
+  const market = await directory.find(query.market);
+  const nowMs = clock.nowMs();
+  const range = rangeOf(query, { nowMs });
+  const state = await store.api.rangeState({ marketId: market.id, dataType: "trades", timeframe: "" }, range);
+  return rowsReply(call, {
+    market,
+    name: `${market.exchange}-${market.nativeSymbol}-trades`,
+    kind: "trades",
+    range,
+    read: (request) => store.api.tradePage(request),
+    headers: {},
+    freshness: freshnessOf(range, state, nowMs),
+  });
+};
+
+export const book: Route<"book"> = async (call) => {
+  const { store, directory, query, clock, hub } = call;
+  const market = await directory.find(query.market);
+  const depth = query.depth ?? DEPTH_DEFAULT;
+  const nowMs = clock.nowMs();
+  const isOne = query.from === undefined && query.to === undefined && query.cursor === undefined;
+  if (isOne && query.at === undefined && query.format === "json") {
+    const live = hub.book(market.id, depth);
+    if (live?.book) return document({ data: [toBook(live.book)], next_cursor: null });
+  }
+  const range = isOne ? { startMs: 0, endMs: (query.at ?? nowMs) + 1 } : rangeOf(query, { nowMs });
+  const state = await store.api.rangeState(
+    { marketId: market.id, dataType: "orderbook", timeframe: "" },
+    range,
+  );
+  return rowsReply(isOne ? { ...call, query: { ...query, order: "desc" as const, limit: 1 } } : call, {
+    market,
+    name: `${market.exchange}-${market.nativeSymbol}-book`,
+    kind: "books",
+    range,
+    read: (request) => store.api.bookPage(depth, request),
+    headers: {},
+    freshness: freshnessOf(range, state, nowMs),
+    isLast: isOne,
+  });
+};
+
+interface RowSource {
+  readonly market: StoredMarket;
+  readonly name: string;
+  readonly kind: keyof typeof CSV_HEADERS;
+  readonly range: TimeRange;
+  readonly read: (request: RowPageRequest) => Promise<RowPage>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly freshness: Freshness;
+  /** No page follows, however full this one is. */
+  readonly isLast?: boolean;
+}
+
+function rowsReply(
+  { query, signal }: Pick<Call<"candles" | "trades" | "book">, "query" | "signal">,
+  source: RowSource,
+): RowsReply {
+  const { format, order } = query;
+  const limit = query.limit ?? (format === "json" ? PAGE_ROWS_DEFAULT : "all");
+  let after = query.cursor === undefined ? undefined : positionOf(query.cursor);
+  let isFull = false;
+  const request = (rowsMax: number): RowPageRequest => ({
+    marketId: source.market.id,
+    range: source.range,
+    order,
+    lines: linesOf(format),
+    separator: separatorOf(format),
+    rowsMax,
+    after,
+  });
+  const pages = async function* (): AsyncGenerator<RowPage, void> {
+    const rowsMax = limit === "all" ? STREAM_PAGE_ROWS : limit;
+    do {
+      if (signal.aborted) return;
+      const page = await source.read(request(rowsMax));
+      after = page.last ?? after;
+      isFull = page.rows === rowsMax;
+      yield page;
+    } while (limit === "all" && isFull);
+  };
+  return {
+    kind: "rows",
+    format,
+    fileName: source.name.replace(/[^\w.-]/g, "_"),
+    csvHeader: CSV_HEADERS[source.kind],
+    pages: pages(),
+    nextCursor: () =>
+      limit === "all" || !isFull || after === undefined || source.isLast === true
+        ? null
+        : encodeCursor([after.us, after.id]),
+    isOnePage: limit !== "all",
+    headers: source.headers,
+    freshness: source.freshness,
+  };
+}
+
+function linesOf(format: RowFormat): "json" | "csv" {
+  return format === "csv" ? "csv" : "json";
+}
+
+function positionOf(cursor: string): RowPosition {
+  const [us, id] = decodeCursor(cursor, ["number", "number"] as const);
+  return { us, id };
+}
+
+function fromSeries(asked: TimeRange, { series }: RangeState): TimeRange {
+  return series && series.startMs < asked.endMs ? { startMs: series.startMs, endMs: asked.endMs } : asked;
+}
+
+/** Of the closed candles of the range, those that are stored or proven void, in percent, never rounded up to 100. */
+function coverageOf(
+  { startMs, endMs }: TimeRange,
+  { coveredMs, voidMs }: RangeState,
+  {
+    nowMs,
+    lengthMs,
+    timeframe,
+  }: { nowMs: number; lengthMs: number; timeframe: Parameters<typeof ceilToTimeframe>[1] },
+): string {
+  const first = ceilToTimeframe(startMs, timeframe);
+  const last = Math.min(ceilToTimeframe(endMs, timeframe), Math.floor(nowMs / lengthMs) * lengthMs);
+  const slots = Math.max(0, (last - first) / lengthMs);
+  if (slots === 0) return "unknown";
+  const proven = (coveredMs + voidMs) / lengthMs;
+  return (Math.floor(Math.min(1, proven / slots) * 10_000) / 100).toFixed(2);
+}
+
+function freshnessOf(
+  { endMs }: TimeRange,
+  { version, missingMs, series }: RangeState,
+  nowMs: number,
+): Freshness {
+  const isClosed = endMs <= nowMs && missingMs === 0 && series !== undefined && endMs <= series.endMs;
+  // What is under way to the store is not in the ledger yet: only the past has a version to go by.
+  return isClosed ? { version, isClosed } : {};
+}
+
+function toBook(live: {
+  readonly timeMs: number;
+  readonly sequence: number;
+  readonly bids: readonly (readonly [string, string])[];
+  readonly asks: readonly (readonly [string, string])[];
+}): Book {
+  return {
+    time: formatTime(live.timeMs),
+    sequence: live.sequence,
+    is_valid: true,
+    bids: live.bids.map(([price, qty]) => [price, qty]),
+    asks: live.asks.map(([price, qty]) => [price, qty]),
+  };
+}
