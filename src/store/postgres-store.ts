@@ -415,7 +415,8 @@ function makePool(config: PoolConfig, settings = ""): Pool {
     max: CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: `tickwell pid=${process.pid}`,
-    options: `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS} -c ${NO_DECOMPRESSION_LIMIT} ${settings}`.trimEnd(),
+    options:
+      `-c timezone=UTC -c datestyle=ISO -c lock_timeout=${LOCK_TIMEOUT_MS} -c ${NO_DECOMPRESSION_LIMIT} ${settings}`.trimEnd(),
     types: { getTypeParser: parserOf },
     ...config,
   });
