@@ -275,6 +275,7 @@ export class Collector {
         validation: validationFor(config, market.symbol),
       }));
     if (markets.length === 0) return undefined;
+    await this.#expectTrades(markets);
     return new LiveFollower({
       exchange,
       wsUrl,
@@ -287,6 +288,19 @@ export class Collector {
       sweepEveryMs: config.mode.intervals.backfillMs,
       ...streams,
     });
+  }
+
+  /** Trades from before the first start, where the config asks for them: the follower fetches what is expected and missing. */
+  async #expectTrades(markets: readonly LiveMarket[]): Promise<void> {
+    const { config, store, clock } = this.#options;
+    const { tradesSince } = config.mode.history;
+    if (tradesSince === undefined) return;
+    const endMs = clock.nowMs();
+    const sinceMs = historySinceMs(tradesSince, endMs);
+    for (const { market, trades } of markets) {
+      const startMs = Math.max(sinceMs, market.listedMs ?? 0);
+      if (trades && startMs < endMs) await store.live.expectTradesAndFollow(market.id, { startMs, endMs });
+    }
   }
 
   /** Each cycle makes sure that our own server is there, and still ours: a second owner must not go unnoticed. */

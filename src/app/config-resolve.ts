@@ -25,6 +25,8 @@ export function resolveCollector(file: CollectorFile, name: string): CollectorCo
     mode: {
       history: {
         since: mode.history.since === undefined ? undefined : parseSince(String(mode.history.since)),
+        tradesSince:
+          mode.history.trades_since === undefined ? undefined : parseSince(String(mode.history.trades_since)),
       },
       live: mode.live,
       intervals: {

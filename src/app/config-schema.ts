@@ -85,8 +85,11 @@ const mode = z
         since: since()
           .optional()
           .describe(
-            "Fetch everything from here on: a date, a time, or a duration before the start such as 30d.",
+            "Fetch all candles from here on: a date, a time, or a duration before the start such as 30d.",
           ),
+        trades_since: since()
+          .optional() // a year of trades of one busy market is a billion rows: nobody should get them unasked
+          .describe("Fetch all trades of markets with the channel trades from here on, in the background."),
       })
       .prefault({})
       .describe("The past."),

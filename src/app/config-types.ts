@@ -47,6 +47,8 @@ export interface ModeConfig {
   readonly history: {
     /** undefined: nothing from before the first start is fetched. */
     readonly since: HistorySince | undefined;
+    /** Of trades; undefined: they begin with the first start. */
+    readonly tradesSince: HistorySince | undefined;
   };
   /** False: history only. */
   readonly live: boolean;

@@ -71,6 +71,11 @@ export interface LiveRecords {
   bookFollowedTo(marketId: number): Promise<number | undefined>;
   /** Declares that a market's trades of this range should be held. */
   expectTrades(marketId: number, range: TimeRange): Promise<void>;
+  /**
+   * As {@link expectTrades}, and that they are followed from the end of the range on: what lies between it and the first trade that
+   * comes in should be held as well. A market that was followed before goes on from where it had arrived.
+   */
+  expectTradesAndFollow(marketId: number, range: TimeRange): Promise<void>;
   /** What of `range` is expected and neither stored nor void; all that is expected without a range. */
   missingTrades(marketId: number, range?: TimeRange): Promise<MissingTradeRange[]>;
   /** In the order of time and id, a few thousand at a time. */
@@ -126,6 +131,18 @@ export class PostgresLiveRecords implements LiveRecords {
       await pool.query(
         `INSERT INTO series AS s (market_id, data_type, expected) VALUES ($1, 'trades', tstzmultirange(tstzrange($2, $3)))
          ON CONFLICT (market_id, data_type, timeframe) DO UPDATE SET expected = s.expected + EXCLUDED.expected`,
+        [marketId, formatTime(startMs), formatTime(endMs)],
+      );
+    });
+  }
+
+  expectTradesAndFollow(marketId: number, { startMs, endMs }: TimeRange): Promise<void> {
+    return this.#database.attempt("declare trades that are followed", async (pool) => {
+      await pool.query(
+        `INSERT INTO series AS s (market_id, data_type, expected, collected_to)
+         VALUES ($1, 'trades', tstzmultirange(tstzrange($2, $3)), $3)
+         ON CONFLICT (market_id, data_type, timeframe) DO UPDATE SET
+           expected = s.expected + EXCLUDED.expected, collected_to = coalesce(s.collected_to, EXCLUDED.collected_to)`,
         [marketId, formatTime(startMs), formatTime(endMs)],
       );
     });

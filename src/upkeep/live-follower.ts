@@ -43,7 +43,9 @@ export interface LiveFollowerOptions {
 }
 
 /** Gaps repaired at once; the rate limit is the bound. */
-const REPAIRS_AT_ONCE = 2;
+const REPAIRS_AT_ONCE = 3;
+/** A longer gap is a part of the past, of which one is fetched at a time: it leaves places to what has just been missed. */
+const LONG_GAP_MS = 3_600_000;
 /** The first look comes when the streams have shown where the present is. */
 const FIRST_SWEEP_AFTER_MS = 5_000;
 const TELL_EVERY_MS = 60_000;
@@ -55,6 +57,9 @@ export class LiveFollower {
   readonly #options: LiveFollowerOptions;
   readonly #repair: TradeRepair;
   readonly #limit = pLimit(REPAIRS_AT_ONCE);
+  readonly #past = pLimit(1);
+  /** Markets whose past is being fetched. */
+  readonly #pastOf = new Set<number>();
   readonly #underRepair = new Set<string>();
   readonly #exchangeClock: ExchangeClock;
   #repairing = new AbortController();
@@ -108,11 +113,15 @@ export class LiveFollower {
     } finally {
       this.#repairing.abort(new Error("following has ended"));
       await beside;
-      await this.#limit(() => undefined);
+      await Promise.all([this.#limit(() => undefined), this.#past(() => undefined)]);
     }
   }
 
-  /** Looks through all trades once and fetches what is missing; resolves when that is done. @returns trades fetched */
+  /**
+   * Looks through all trades once and fetches what is missing; resolves when that is done. A long stretch of the past, such as a
+   * history that was asked for, goes on in the background, one market at a time: what has just been missed never waits for it.
+   * @returns trades fetched
+   */
   async sweep(signal: AbortSignal): Promise<number> {
     const { store, markets } = this.#options;
     let fetched = 0;
@@ -120,7 +129,11 @@ export class LiveFollower {
       if (!trades) continue;
       const untilMs = this.#exchangeClock.nowMs() - SWEEP_MARGIN_MS;
       const gaps = await store.live.missingTrades(market.id, { startMs: 0, endMs: untilMs });
-      const repaired = await Promise.all(gaps.map((gap) => this.#repairOnce(market, gap, signal)));
+      const isLong = ({ startMs, endMs }: TradeGap): boolean => endMs - startMs > LONG_GAP_MS;
+      // The latest first: nearer to what people look at.
+      for (const gap of gaps.filter(isLong).toReversed()) this.#repairPast(market, gap);
+      const recent = gaps.filter((gap) => !isLong(gap));
+      const repaired = await Promise.all(recent.map((gap) => this.#repairOnce(market, gap, signal)));
       fetched += repaired.reduce((sum, count) => sum + count, 0);
     }
     return fetched;
@@ -175,6 +188,21 @@ export class LiveFollower {
           `${formatMarketName(market)}: a gap is left for later: ${describeError(error)}`,
         );
     });
+  }
+
+  /** One long gap of a market at a time; the next sweep takes the next. */
+  #repairPast(market: StoredMarket, gap: TradeGap): void {
+    const { signal } = this.#repairing;
+    if (this.#pastOf.has(market.id)) return;
+    this.#pastOf.add(market.id);
+    this.#past(() => this.#repairOnce(market, gap, signal))
+      .catch((error: unknown) => {
+        if (!signal.aborted)
+          this.#options.log.warn(
+            `${formatMarketName(market)}: a part of its past is left for later: ${describeError(error)}`,
+          );
+      })
+      .finally(() => this.#pastOf.delete(market.id));
   }
 
   /** A gap that is being repaired is not asked for a second time beside it. */

@@ -51,7 +51,8 @@ interface World {
   readonly exchange: SimulatedExchange;
   readonly database: TestDatabase;
   readonly store: Store;
-  follow(venue: ExchangeName): Promise<Following>;
+  /** @param tradesFromMs where the trades that are expected begin; with the first that comes in when undefined */
+  follow(venue: ExchangeName, tradesFromMs?: number): Promise<Following>;
 }
 
 interface Following {
@@ -80,10 +81,13 @@ async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> 
   const database = await createTestDatabase();
   closers.push(() => database.drop());
   const store = await database.openStore();
-  const follow = async (venue: ExchangeName): Promise<Following> => {
+  const follow = async (venue: ExchangeName, tradesFromMs?: number): Promise<Following> => {
     const client = createExchange(venue, { restUrl: exchange.url, clock, rateLimitShare: 1 });
     const listed = await client.fetchMarkets(never);
     const stored = await store.putMarkets(venue, listed, { isSimulated: true });
+    if (tradesFromMs !== undefined)
+      for (const { id } of stored)
+        await store.live.expectTradesAndFollow(id, { startMs: tradesFromMs, endMs: clock.nowMs() });
     const pipeline = new Pipeline({ store, clock, log: silentLog, stageRowsMax: 20_000 });
     const markets = stored.map((market): LiveMarket => ({
       market,
@@ -181,5 +185,30 @@ describe.each(["binance", "okx"] as const)("%s, followed live", (venue) => {
     await minutesFrom(world.clock, 3);
     await second.stop();
     await expectTruth(world, venue, second);
+  });
+
+  it("fetches the trades of the hours before as well, where they are asked for, and the present meanwhile", async () => {
+    const world = await openWorld();
+    const fromMs = START_MS - 3 * 3_600_000;
+    const first = await world.follow(venue, fromMs);
+    const { store } = world;
+    await minutesFrom(world.clock, 3);
+    const left = async (): Promise<number> =>
+      (
+        await Promise.all(
+          first.markets.map(({ market }) =>
+            store.live.missingTrades(market.id, { startMs: 0, endMs: START_MS + 60_000 }),
+          ),
+        )
+      ).flat().length;
+    await until(async () => (await left()) === 0, { timeoutMs: 60_000 });
+    await first.stop();
+    await expectTruth(world, venue, first);
+    for (const { market } of first.markets) {
+      const [row] = await world.database.sql<{ first: Date }>(
+        `SELECT min(ts) AS first FROM trades WHERE market_id = ${market.id}`,
+      );
+      expect(row?.first.getTime()).toBeLessThan(fromMs + 10 * 60_000);
+    }
   });
 });

@@ -1,4 +1,4 @@
-// `tickwell backfill <market> <timeframe> --since T [--until T]`: fills a range now. Safe to repeat and to interrupt:
+// `tickwell backfill <market> <timeframe|trades> --since T [--until T]`: fills a range now. Safe to repeat and to interrupt:
 // what is proven already is not asked for again.
 import type { Command } from "commander";
 import { systemClock } from "../../core/clock.js";
@@ -13,6 +13,7 @@ import type { SeriesState, Store } from "../../store/store.js";
 import { backfillRange } from "../../upkeep/backfill-range.js";
 import { CandleKeeper, type Series } from "../../upkeep/candle-keeper.js";
 import { readTime, usageError } from "../arguments.js";
+import { backfillTrades } from "./backfill-trades.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import { validationFor } from "../config-resolve.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
@@ -30,19 +31,19 @@ interface BackfillOptions extends GlobalOptions {
 export function addBackfillCommand(program: Command, context: CommandContext): void {
   program
     .command("backfill")
-    .description("fill a range of candles now; safe to interrupt and to repeat")
+    .description("fill a range of candles or trades now; safe to interrupt and to repeat")
     .argument("<market>", "such as binance:BTC/USDT")
-    .argument("<timeframe>", "such as 1m")
+    .argument("<timeframe>", "such as 1m; or trades")
     .requiredOption("--since <time>", "from this time on: a date, a time, epoch ms, or how long ago (30d)")
     .option("--until <time>", "up to this time; default now")
     .action(async (market: string, timeframe: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<BackfillOptions>();
       const name = readMarketName(market);
-      if (timeframe === "trades")
-        throw usageError(
-          "backfill: trades cannot be backfilled in this version; name a timeframe such as 1m",
-        );
-      const wanted = { name, timeframe: readTimeframe(timeframe), range: readWantedRange(options) };
+      const wanted: Wanted = {
+        name,
+        timeframe: timeframe === "trades" ? timeframe : readTimeframe(timeframe),
+        range: readWantedRange(options),
+      };
       const settings = await loadSettings(options);
       const config = collectorFor(settings, name);
       await withStore(context, options, { url: settings.instance.storage.url, role: "owner" }, (store) =>
@@ -61,7 +62,7 @@ function readWantedRange(options: BackfillOptions): TimeRange {
 
 interface Wanted {
   readonly name: { readonly exchange: string; readonly symbol: string };
-  readonly timeframe: Timeframe;
+  readonly timeframe: Timeframe | "trades";
   readonly range: TimeRange;
 }
 
@@ -100,6 +101,20 @@ class BackfillCommand {
       const listed = findMarket(exchange.id, await exchange.fetchMarkets(bounded), wanted.name.symbol);
       const [market] = await this.#store.putMarkets(exchange.id, [listed], { isSimulated: false });
       if (!market) throw new Error(`${listed.symbol} was stored and is not there`);
+      const { timeframe } = wanted;
+      if (timeframe === "trades") {
+        const { stage } = pipeline;
+        const parts = {
+          store: this.#store,
+          stage,
+          exchange,
+          market,
+          options: this.#options,
+          context: this.#context,
+        };
+        await backfillTrades(parts, wanted.range, bounded);
+        return;
+      }
       const keeper = new CandleKeeper({
         store: this.#store,
         stage: pipeline.stage,
@@ -111,7 +126,7 @@ class BackfillCommand {
         voidConfirmAfterMs: this.#config.backfill.voidConfirmAfterMs,
         validationOf: (series) => validationFor(this.#config, series.market.symbol),
       });
-      await this.#fill(keeper, { market, timeframe: wanted.timeframe }, wanted.range, bounded);
+      await this.#fill(keeper, { market, timeframe }, wanted.range, bounded);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

@@ -192,6 +192,48 @@ describe("export", () => {
   });
 });
 
+describe.each(["binance", "binanceusdm", "okx"] as const)("backfill of trades, %s", (venue) => {
+  it("brings in every trade of the range once, proven by the ids, and nothing the second time", async () => {
+    const simulated = await startSimulatedExchange({ seed: 3, clock: systemClock });
+    const own = await createTestDatabase();
+    try {
+      const symbol = venue === "binance" ? "ETH/USDT" : "ETH/USDT:USDT";
+      await configure(
+        { storage: { url: own.url } },
+        { exchange: { name: venue, rest_url: simulated.url }, symbols: [{ symbol }] },
+      );
+      const toMs = Math.floor(systemClock.nowMs() / 60_000 - 60) * 60_000;
+      const fromMs = toMs - 45 * 60_000;
+      const again = (): Promise<CommandResult> =>
+        run(
+          "backfill",
+          `${venue}:${symbol}`,
+          "trades",
+          "--since",
+          String(fromMs),
+          "--until",
+          String(toMs),
+          "--json",
+        );
+      const first = await again();
+      expect(first).toMatchObject({ status: 0 });
+      const truth = simulated.venue(venue).truth;
+      const happened =
+        venue === "okx" ? truth.trades(symbol, fromMs, toMs) : truth.aggregateTrades(symbol, fromMs, toMs);
+      expect(JSON.parse(first.stdout)).toMatchObject({ fetched_trades: happened.length, gaps: 0 });
+      const stored = await own.sql<{ id: string; price: string }>(
+        "SELECT trade_id::text AS id, price::text FROM trades ORDER BY trade_id",
+      );
+      expect(stored).toEqual(happened.map(({ id, price }) => ({ id: String(id), price })));
+      expect(happened.length).toBeGreaterThan(100);
+      expect(JSON.parse((await again()).stdout)).toMatchObject({ fetched_trades: 0, gaps: 0 });
+    } finally {
+      await own.drop();
+      await simulated.close();
+    }
+  });
+});
+
 describe("doctor", () => {
   let exchange: SimulatedExchange;
   beforeAll(async () => {

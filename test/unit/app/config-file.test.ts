@@ -107,7 +107,7 @@ describe("loadConfig", () => {
             },
           ],
           mode: {
-            history: { since: undefined },
+            history: { since: undefined, tradesSince: undefined },
             live: true,
             intervals: { collectMs: 60_000, qualityMs: 600_000, backfillMs: 300_000 },
           },
