@@ -117,6 +117,9 @@ function batchOf(
   } else if (beforeId === undefined && refused.length > 0) {
     closeRun(run?.latestMs ?? startMs);
     missing.push(refusedTail({ startMs, endMs: window.endMs }, refused, { expectedId, receivedMs }));
+  } else if (run !== undefined && run.latestMs >= window.endMs) {
+    // By its ids it belongs here: were the time behind the window found empty later, it would lie in a void.
+    runs.push({ startMs, endMs: run.latestMs + 1, firstId: run.firstId, lastId: run.lastId });
   } else closeRun(window.endMs);
   // Nothing came, and by the ids nothing is missing: the time itself is empty.
   const isEmpty = trades.length === 0 && missing.length === 0 && window.endMs > window.startMs;

@@ -78,6 +78,13 @@ describe("a window of fetched trades", () => {
     ]);
   });
 
+  it("holds in its claim the trades that belong to it by their ids and carry times just behind it", async () => {
+    // The gap was cut off at the present, and what comes behind it has become known meanwhile.
+    const [batch] = await repair([row(10, 5_000), row(11, 61_400)], { beforeId: 12 });
+    expect(batch?.runs).toEqual([{ startMs: T0 + 1_000, endMs: T0 + 61_401, firstId: 10, lastId: 11 }]);
+    expect(batch?.trades.map(({ id }) => id)).toEqual([10, 11]);
+  });
+
   it("has a hole where the exchange told two trades of one id", async () => {
     const again = { ...row(10, 5_000), price: "101" };
     const [batch] = await repair([row(10, 5_000), again, row(11, 6_000), row(11, 6_000)]);
