@@ -68,3 +68,29 @@ it.skipIf(!hasProgram("prometheus"))(
     await until(async () => (await query('up{job="tickwell"} == 0')).length > 0);
   },
 );
+
+it("the demo has the same metrics, of its simulated exchanges", async () => {
+  const folder = await newWorkFolder();
+  const cli = spawnCli(["--data-dir", folder.dataDir, "demo", "--port", "0", "--duration", "10m"]);
+  await cli.says("Dashboard and API");
+  const [, url = ""] = /Dashboard and API[^:]*: (http:\/\/[^\s"]+)/.exec(cli.stderr) ?? [];
+  const read = async (): Promise<ReturnType<typeof parseExposition>> =>
+    parseExposition(await (await fetch(new URL("/metrics", url))).text());
+  for (const exchangeName of ["binance", "okx"]) {
+    const labels = { exchange: exchangeName };
+    await until(
+      async () => {
+        const samples = await read();
+        const of = (name: string): number => sumOf(samples, name, labels) ?? 0;
+        return (
+          of("tickwell_records_committed_total") > 0 &&
+          of("tickwell_stream_messages_total") > 0 &&
+          of("tickwell_api_requests_total") > 0
+        );
+      },
+      { what: () => cli.stderr },
+    );
+  }
+  // Its database ends with it.
+  await cli.kill("SIGTERM");
+});
