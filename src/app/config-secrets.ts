@@ -1,6 +1,5 @@
 // What must not be shown of a config: tokens, passwords, and URLs that are secrets as a whole.
 import { MASK, maskText } from "../core/mask-text.js";
-import type { InstanceConfig } from "./config-types.js";
 
 /** Keys whose values are secret as a whole. A webhook's URL is: whoever knows it can post. */
 const SECRET_KEY = /(^|_)(token|password|secret|api_key|webhook_url)$/i;
@@ -10,26 +9,26 @@ export function isSecretKey(key: string): boolean {
   return SECRET_KEY.test(key);
 }
 
-/** Every secret of an instance as it would appear in a text. */
-export function secretsOf({ api, alerts, storage, stage }: InstanceConfig): string[] {
-  const secrets = [
-    api.token,
-    alerts.webhookUrl,
-    alerts.slackWebhookUrl,
-    alerts.telegram?.botToken,
-    passwordOf(storage.url),
-    passwordOf(stage.url),
-  ];
-  return secrets.flatMap((secret) => secret ?? []);
+/** The same in a resolved config: `botToken`, `webhookUrl`. */
+const RESOLVED_SECRET_KEY = /(token|password|secret|apiKey|webhookUrl)$/i;
+
+/** Every secret of a resolved config as it would appear in a text: secret values, and passwords of URLs. */
+export function secretsOf(config: object): string[] {
+  return Object.entries(config).flatMap(([key, value]: [string, unknown]) => {
+    if (typeof value === "object" && value !== null) return secretsOf(value);
+    if (typeof value !== "string") return [];
+    return RESOLVED_SECRET_KEY.test(key) ? value : (passwordOf(value) ?? []);
+  });
 }
 
-function passwordOf(url: string | undefined): string | undefined {
-  if (url === undefined || !URL.canParse(url)) return undefined;
+function passwordOf(url: string): string | undefined {
+  const password = URL.canParse(url) ? new URL(url).password : "";
+  if (password === "") return undefined;
   try {
-    return decodeURIComponent(new URL(url).password);
+    return decodeURIComponent(password);
   } catch {
     // Its percent signs are no escapes.
-    return new URL(url).password;
+    return password;
   }
 }
 

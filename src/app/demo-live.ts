@@ -11,6 +11,7 @@ import { DEFAULT_VALIDATION } from "../pipeline/gate/validation.js";
 import type { Pipeline } from "../pipeline/pipeline.js";
 import type { Store, StoredMarket } from "../store/store.js";
 import { LiveFollower } from "../upkeep/live-follower.js";
+import type { VenueFeed } from "../upkeep/metrics/intake-metrics.js";
 import type { GroundTruth } from "../../simulator/ground-truth.js";
 import type { DemoEvent } from "./demo-narrator.js";
 import { formatCount, formatTable } from "./table.js";
@@ -54,6 +55,8 @@ const EVERYTHING = { startMs: 0, endMs: 8.64e15 / 1_000 };
 export class DemoLive {
   readonly #options: DemoLiveOptions;
   readonly #followers: LiveFollower[] = [];
+  /** Of each follower. */
+  readonly #venues: string[] = [];
   readonly #running: Promise<void>[] = [];
   readonly #stop = new AbortController();
   readonly #markets: StoredMarket[] = [];
@@ -63,6 +66,11 @@ export class DemoLive {
 
   constructor(options: DemoLiveOptions) {
     this.#options = options;
+  }
+
+  /** What is followed, by venue. */
+  feeds(): VenueFeed[] {
+    return this.#followers.map(({ feed }, i) => ({ exchange: this.#venues[i] ?? "", feed }));
   }
 
   /** Follows these markets of a venue from now on. */
@@ -107,6 +115,7 @@ export class DemoLive {
     });
     this.#markets.push(...markets);
     this.#followers.push(follower);
+    this.#venues.push(exchange.id);
     const deadline = AbortSignal.timeout(2 ** 31 - 1);
     const running = follower.run(this.#stop.signal, deadline);
     running.catch(() => undefined);

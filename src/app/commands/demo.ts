@@ -22,6 +22,8 @@ import { openStore } from "../../store/open-store.js";
 import { seededRandom } from "../../core/random.js";
 import type { Store } from "../../store/store.js";
 import { ApiErrorLogger } from "../../upkeep/errors/api-error-logger.js";
+import type { Figures } from "../../upkeep/metrics/figures.js";
+import type { Metrics } from "../../upkeep/metrics/metrics.js";
 import type { QualityReport } from "../../upkeep/quality/quality-report.js";
 import type { RepairReport } from "../../upkeep/repair-cycle.js";
 import type { GroundTruth } from "../../../simulator/ground-truth.js";
@@ -34,6 +36,7 @@ import { Collector } from "../collector.js";
 import { EXIT, type CommandContext, type GlobalOptions } from "../command-context.js";
 import { resolveCollector } from "../config-resolve.js";
 import { collectorSchema } from "../config-schema.js";
+import { DemoMetrics } from "../demo-metrics.js";
 import { DemoNarrator, type DemoEvent } from "../demo-narrator.js";
 import { DemoLive, formatDemoLive, type DemoLiveComparison } from "../demo-live.js";
 import { demoFaults, DEMO_LIVE_MARKETS, DEMO_MARKETS } from "../demo-plan.js";
@@ -163,6 +166,7 @@ class Demo {
     const { log, signal } = this.#context;
     const clock = this.#clock;
     const hub = new LiveHub();
+    const counted = new DemoMetrics(clock);
     const pipeline: Pipeline = new Pipeline({
       store,
       clock: systemClock,
@@ -171,6 +175,7 @@ class Demo {
       onCommit: (_result, staged) => {
         hub.committed(staged);
         monitor.noteCommit();
+        counted.commits.note(staged.map(({ batch }) => batch));
       },
     });
     const monitor = new ProcessMonitor({
@@ -209,8 +214,10 @@ class Demo {
         onFailure: (failure) => {
           const { fault, willRetryInMs } = failure;
           errors.log(failure);
+          counted.requests.failed(failure);
           if (willRetryInMs !== undefined) failures.set(fault.kind, (failures.get(fault.kind) ?? 0) + 1);
         },
+        onSuccess: (success) => counted.requests.succeeded(success),
       });
       venues.push(venue);
       return new Collector({ config, exchange: venue, store, pipeline, clock, log, isSimulated: true });
@@ -227,7 +234,14 @@ class Demo {
       tell: (event) => this.#tellEvent(event),
     });
     this.#streams = streams;
-    const api = await this.#openApi(hub, monitor);
+    const { metrics, figures } = counted.open({
+      store,
+      pipeline,
+      dataDir: this.#dataDir,
+      venues: () => venues,
+      feeds: () => streams.feeds(),
+    });
+    const api = await this.#openApi({ hub, monitor, metrics });
     try {
       for (const [i, collector] of collectors.entries()) {
         const series = await collector.prepare(signal);
@@ -236,7 +250,7 @@ class Demo {
         const markets = series.map(({ market }) => market).filter(({ symbol }) => wanted.includes(symbol));
         if (venue) streams.follow(venue, markets);
       }
-      await this.#live({ collectors, narrator, failures, streams, monitor });
+      await this.#live({ collectors, narrator, failures, streams, monitor, figures });
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -254,7 +268,15 @@ class Demo {
   }
 
   /** The port that was asked for, or else the usual one, or else any: a demo is not kept from running by another. */
-  async #openApi(hub: LiveHub, process: ProcessMonitor): Promise<ApiServer> {
+  async #openApi({
+    hub,
+    monitor,
+    metrics,
+  }: {
+    hub: LiveHub;
+    monitor: ProcessMonitor;
+    metrics: Metrics;
+  }): Promise<ApiServer> {
     const { port: asked } = this.#options;
     const { log } = this.#context;
     const open = (port: number): Promise<ApiServer> =>
@@ -262,8 +284,8 @@ class Demo {
         config: { host: "127.0.0.1", port, token: undefined, writeToken: undefined },
         store: this.#store,
         hub,
-        process,
-        metrics: undefined,
+        process: monitor,
+        metrics,
         clock: this.#clock,
         isEmbedded: true,
         log,
@@ -283,12 +305,14 @@ class Demo {
     failures,
     streams,
     monitor,
+    figures,
   }: {
     collectors: readonly Collector[];
     narrator: DemoNarrator;
     failures: ReadonlyMap<string, number>;
     streams: DemoLive;
     monitor: ProcessMonitor;
+    figures: Figures;
   }): Promise<void> {
     const { signal } = this.#context;
     const clock = this.#clock;
@@ -310,6 +334,7 @@ class Demo {
         if (cycle === 0) this.#tellFirstCycle(repaired, failures);
       }
       await narrator.catchUp(signal);
+      if (cycle % CYCLES_A_REPAIR === 0) await figures.measure();
       const live = cycle > 0 && cycle % CYCLES_A_WORD === 0 ? streams.words() : undefined;
       if (live !== undefined) this.#tell(`${this.#stamp()}  ${live}`);
       const isReachable = collected.every((each) => each.failures.length === 0);

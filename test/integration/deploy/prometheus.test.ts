@@ -1,10 +1,8 @@
 // A real Prometheus, with the shipped configuration but for its addresses, scrapes the running program; every expression of the
 // rules and of the dashboard is asked of it.
-import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { copyFileSync, readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,8 +11,12 @@ import { metricsIn } from "../../support/metric-names.js";
 import { REPOSITORY } from "../../support/repository.js";
 import { hasProgram } from "../../support/prometheus.js";
 import { startInstance, type RunningInstance } from "../../support/running-instance.js";
+import {
+  startPrometheus,
+  type QueryResult,
+  type RunningPrometheus,
+} from "../../support/running-prometheus.js";
 import { until } from "../../support/until.js";
-import { mkdtemp, rm } from "node:fs/promises";
 
 interface Panel {
   readonly id: number;
@@ -52,30 +54,13 @@ const asked = (expr: string): string =>
 
 let instance: RunningInstance;
 let exporter: Server;
-let prometheus: ChildProcess | undefined;
-let folder: string;
-let url: string;
+let prometheus: RunningPrometheus | undefined;
 let text: string;
 
-interface Result {
-  readonly metric: Readonly<Record<string, string>>;
-  readonly value: readonly [number, string];
-}
-async function query(expr: string): Promise<readonly Result[]> {
-  const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(expr)}`);
-  const answer = (await response.json()) as { status: string; error?: string; data?: { result: Result[] } };
-  if (answer.status !== "success") throw new Error(`${expr}: ${answer.error ?? ""}`);
-  return answer.data?.result ?? [];
-}
-
-/** Nobody else's between this and its use, as far as one can tell. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
+const query = (expr: string): Promise<readonly QueryResult[]> => {
+  if (!prometheus) throw new Error("there is no Prometheus");
+  return prometheus.query(expr);
+};
 
 const TOKEN = "0123456789abcdef0123";
 const hasPrometheus = hasProgram("prometheus");
@@ -100,43 +85,16 @@ beforeAll(async () => {
     return text.includes("tickwell_commit_lag_seconds_count");
   });
   if (!hasPrometheus) return;
-  folder = await mkdtemp(join(tmpdir(), "tickwell-prometheus-"));
-  const shipped = read("prometheus/prometheus.yml");
-  await writeFile(join(folder, "token"), TOKEN);
-  copyFileSync(join(REPOSITORY, "deploy/prometheus/rules.yml"), join(folder, "rules.yml"));
-  await writeFile(
-    join(folder, "prometheus.yml"),
-    shipped
-      .replace("tickwell:7377", `127.0.0.1:${port}`)
-      .replace("/run/secrets/tickwell_api_token", join(folder, "token"))
-      .replaceAll("15s", "1s"),
-  );
-  const own = await freePort();
-  url = `http://127.0.0.1:${own}`;
-  prometheus = spawn(
-    "prometheus",
-    [
-      `--config.file=${join(folder, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(folder, "data")}`,
-      `--web.listen-address=127.0.0.1:${own}`,
-    ],
-    { stdio: "ignore" },
-  );
-  await until(async () => (await fetch(`${url}/-/ready`).catch(() => undefined))?.ok === true);
+  prometheus = await startPrometheus({ target: `127.0.0.1:${port}`, token: TOKEN });
   // Rates need two scrapes and some time between them.
   await until(async () => (await query('rate(process_cpu_seconds_total{job="tickwell"}[1m])')).length > 0);
 });
 
 afterAll(async () => {
-  if (prometheus) {
-    const ended = new Promise((resolve) => prometheus?.once("exit", resolve));
-    prometheus.kill("SIGTERM");
-    await ended;
-  }
+  await prometheus?.close();
   exporter.closeAllConnections();
   await new Promise<void>((resolve) => exporter.close(() => resolve()));
   await instance.close();
-  if (hasPrometheus) await rm(folder, { recursive: true, force: true });
 });
 
 describe("dashboard and rules", () => {
@@ -186,7 +144,7 @@ describe.skipIf(!hasPrometheus)("a real Prometheus", () => {
     expect(await query('up{job="tickwell"}')).toMatchObject([{ value: [expect.any(Number), "1"] }]);
     const [trades] = await query('tickwell_records_committed_total{data_type="trades"}');
     expect(Number(trades?.value[1])).toBeGreaterThan(0);
-    const targets = (await (await fetch(`${url}/api/v1/targets`)).json()) as {
+    const targets = (await (await fetch(`${prometheus?.url}/api/v1/targets`)).json()) as {
       data: { activeTargets: { lastError: string; labels: { job: string } }[] };
     };
     expect(targets.data.activeTargets.find(({ labels }) => labels.job === "tickwell")?.lastError).toBe("");
@@ -208,7 +166,7 @@ describe.skipIf(!hasPrometheus)("a real Prometheus", () => {
 
   it("evaluates the rules without an error, and nothing is wrong with a program that is well", async () => {
     const answer = async (): Promise<{ name: string; health: string; lastError?: string }[]> => {
-      const response = await fetch(`${url}/api/v1/rules`);
+      const response = await fetch(`${prometheus?.url}/api/v1/rules`);
       const { data } = (await response.json()) as {
         data: { groups: { rules: { name: string; health: string; lastError?: string }[] }[] };
       };
