@@ -22,6 +22,7 @@ const PROBLEMS = {
   401: "A token is needed.",
   403: "Not from here, or not allowed.",
   404: "There is no such market or task; `nearest` has those that may have been meant.",
+  414: "A part of the path is longer than any of ours.",
   429: "Too many requests from this address.",
   503: "The database does not answer; ask again.",
 } as const;
@@ -78,6 +79,7 @@ function operation(name: string, route: RouteContract, components: Components): 
     responses: {
       200: { description: "The answer", content },
       ...(route.method === "GET" ? { 304: { description: "As the caller knows it" } } : {}),
+      ...(route.params === undefined ? {} : { 414: { $ref: "#/components/responses/Problem414" } }),
       ...Object.fromEntries(
         statuses.map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
       ),

@@ -42,7 +42,7 @@ export const candles: Route<"candles"> = async (call) => {
       "x-data-missing": String(Math.round(state.missingMs / timeframeMs(timeframe))),
       "x-data-void": String(Math.round(state.voidMs / timeframeMs(timeframe))),
     },
-    freshness: freshnessOf(range, state, nowMs),
+    freshness: freshnessOf(range, state, { nowMs, isBounded: query.to !== undefined }),
   });
 };
 
@@ -59,7 +59,7 @@ export const trades: Route<"trades"> = async (call) => {
     range,
     read: (request) => store.api.tradePage(request),
     headers: {},
-    freshness: freshnessOf(range, state, nowMs),
+    freshness: freshnessOf(range, state, { nowMs, isBounded: query.to !== undefined }),
   });
 };
 
@@ -85,7 +85,7 @@ export const book: Route<"book"> = async (call) => {
     range,
     read: (request) => store.api.bookPage(depth, request),
     headers: {},
-    freshness: freshnessOf(range, state, nowMs),
+    freshness: freshnessOf(range, state, { nowMs, isBounded: (isOne ? query.at : query.to) !== undefined }),
     isLast: isOne,
   });
 };
@@ -176,14 +176,14 @@ function coverageOf(
   return (Math.floor(Math.min(1, proven / slots) * 10_000) / 100).toFixed(2);
 }
 
+/** Only the past has a version to go by: what is under way to the store is not in the ledger yet. */
 function freshnessOf(
   { endMs }: TimeRange,
   { version, missingMs, series }: RangeState,
-  nowMs: number,
+  { nowMs, isBounded }: { nowMs: number; isBounded: boolean },
 ): Freshness {
-  const isClosed = endMs <= nowMs && missingMs === 0 && series !== undefined && endMs <= series.endMs;
-  // What is under way to the store is not in the ledger yet: only the past has a version to go by.
-  return isClosed ? { version, isClosed } : {};
+  const isProven = missingMs === 0 && series !== undefined && endMs <= series.endMs;
+  return isBounded && endMs <= nowMs && isProven ? { version, isClosed: true } : {};
 }
 
 function toBook(live: {
