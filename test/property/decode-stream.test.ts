@@ -1,10 +1,14 @@
 // Frames with something wrong in them, made from right ones: whatever a server sends, reading it ends, and what comes out is a
 // record of a channel somebody subscribed to with fields of the types they should have, or a word about what is wrong.
+import { existsSync, readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBinanceDialect, SPOT_STREAMS, USDM_STREAMS } from "../../src/exchanges/binance/stream.js";
 import type { LiveChannel, LiveDialect, LiveMessage } from "../../src/exchanges/live.js";
 import { OrderBook } from "../../src/pipeline/fold/order-book.js";
+import { scanFrame as scanBinance } from "../../src/exchanges/binance/scan-frame.js";
+import { scanFrame as scanOkx } from "../../src/exchanges/okx/scan-frame.js";
 import { OKX_DIALECT } from "../../src/exchanges/okx/stream.js";
 
 interface Sample {
@@ -288,4 +292,78 @@ describe.each(VENUES)("%s", (_venue, dialect, samples) => {
       expect(messages.map(({ kind }) => kind)).toEqual(["malformed"]);
     }
   });
+});
+
+/** What JSON.parse makes of a frame, with levels cut to price and quantity. */
+function parsed(text: string): unknown {
+  return JSON.parse(text, (key, value: unknown) =>
+    ["asks", "bids", "a", "b"].includes(key) && Array.isArray(value)
+      ? value.map((level: unknown) => (Array.isArray(level) ? level.slice(0, 2) : level))
+      : value,
+  );
+}
+
+describe.each([
+  ["binance", scanBinance, BINANCE.filter(({ channel }) => channel.kind !== "candles"), "BINANCE.ws.1.0.gz"],
+  ["okx", scanOkx, OKX.filter(({ channel }) => channel.kind === "book"), "OKX.ws.1.0.gz"],
+] as const)("reading a frame of %s without JSON.parse", (venue, scan, samples, recording) => {
+  const full = samples.map(({ frame }) => JSON.stringify(frame));
+
+  it("understands the frames it is made for", () => {
+    for (const text of full) expect(scan(text)).toEqual(parsed(text));
+  });
+
+  it("understands microseconds, negative numbers and the fields of the futures", () => {
+    const text =
+      venue === "okx"
+        ? '{"arg":{"channel":"books","instId":"BTC-USDT"},"action":"snapshot","data":[{"bids":[],"asks":[["1","2","0","1"],["3","0.5","0","2"]],"seqId":5,"prevSeqId":-1,"checksum":-12,"ts":"1"}]}'
+        : '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1672515782136123,"T":1672515782135999,"s":"BTCUSDT","U":157,"u":160,"pu":149,"b":[["1","2"],["3","4"]],"a":[]}}';
+    expect(scan(text)).toEqual(parsed(text));
+  });
+
+  it("says what JSON.parse says, or nothing, whatever is changed in a frame", () => {
+    const check = (which: number, where: number, value: unknown): void => {
+      const sample = samples[which % samples.length] as Sample;
+      const places = placesOf(sample.frame);
+      const text = JSON.stringify(changed(sample.frame, places[where % places.length] ?? [], value)) ?? "";
+      const scanned = scan(text);
+      if (scanned !== undefined) expect(scanned).toEqual(parsed(text));
+    };
+    fc.assert(fc.property(fc.nat(), fc.nat(), anything, check), { numRuns: 3_000 });
+  });
+
+  it("says what JSON.parse says, or nothing, whatever characters are changed", () => {
+    const check = (which: number, at: number, removed: number, inserted: string): void => {
+      const text = full[which % full.length] ?? "";
+      const from = at % text.length;
+      const torn = text.slice(0, from) + inserted + text.slice(from + (removed % 4));
+      const scanned = scan(torn);
+      if (scanned !== undefined) expect(scanned).toEqual(parsed(torn));
+    };
+    const piece = fc.oneof(
+      fc.string({ maxLength: 3 }),
+      fc.constantFrom("0", "-", ".", "e5", '"', "[", "]", ",", "\\", "00", "}"),
+    );
+    fc.assert(fc.property(fc.nat(), fc.nat(), fc.nat(), piece, check), { numRuns: 5_000 });
+  });
+
+  it.skipIf(!existsSync(`../shared/data/recordings/${recording}`))(
+    "says what JSON.parse says of every frame of a real connection",
+    () => {
+      const frames = gunzipSync(readFileSync(`../shared/data/recordings/${recording}`))
+        .toString("utf8")
+        .split("\n")
+        .flatMap((line) => /^\d+\.\d+: (.*)$/.exec(line)?.[1] ?? []);
+      let understood = 0;
+      for (const text of frames) {
+        const scanned = scan(text);
+        if (scanned === undefined) continue;
+        understood++;
+        expect(scanned).toEqual(parsed(text));
+      }
+      const wanted = frames.filter((text) => /"depthUpdate"|"channel":"books"[^]*"action"/.test(text)).length;
+      expect(understood).toBeGreaterThanOrEqual(wanted);
+      expect(understood).toBeGreaterThan(100);
+    },
+  );
 });

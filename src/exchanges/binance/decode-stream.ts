@@ -2,6 +2,7 @@
 // error, and nothing that was not checked.
 import type { CandleCandidate } from "../../core/model/candle.js";
 import type { LiveChannel, LiveMessage } from "../live.js";
+import { scanFrame } from "./scan-frame.js";
 import { asInteger, asObject, asText, looksLikeLevels, type WireObject } from "../wire-fields.js";
 import { decodeAggTrade } from "./decode.js";
 import { readTimeMs } from "./wire-time.js";
@@ -23,6 +24,8 @@ export function decodeFrame(
   text: string,
   channelOf: (topic: string) => LiveChannel | undefined,
 ): readonly LiveMessage[] {
+  const scanned = scanFrame(text);
+  if (scanned !== undefined) return decodeObject(scanned, channelOf);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -31,6 +34,13 @@ export function decodeFrame(
   }
   const frame = asObject(json);
   if (frame === undefined) return [malformed(undefined, "$", "expected an object")];
+  return decodeObject(frame, channelOf);
+}
+
+function decodeObject(
+  frame: WireObject,
+  channelOf: (topic: string) => LiveChannel | undefined,
+): readonly LiveMessage[] {
   const topic = asText(frame.stream);
   if (topic === undefined) return decodeControl(frame);
   const data = asObject(frame.data);

@@ -3,6 +3,7 @@
 import type { TradeCandidate } from "../../core/model/trade.js";
 import { describeError } from "../../core/fault.js";
 import type { LiveChannel, LiveMessage } from "../live.js";
+import { scanFrame } from "./scan-frame.js";
 import { asInteger, asObject, asText, looksLikeLevels, type WireObject } from "../wire-fields.js";
 import { decodeCandle, decodeInteger, decodeTrade } from "./decode.js";
 import { faultOfCode } from "./errors.js";
@@ -27,6 +28,8 @@ export function decodeFrame(
   channelOf: (topic: string) => LiveChannel | undefined,
 ): readonly LiveMessage[] {
   if (text === "pong") return [{ kind: "pong" }];
+  const scanned = scanFrame(text);
+  if (scanned !== undefined) return decodeObject(scanned, channelOf);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -35,6 +38,13 @@ export function decodeFrame(
   }
   const frame = asObject(json);
   if (frame === undefined) return [malformed(undefined, "$", "expected an object")];
+  return decodeObject(frame, channelOf);
+}
+
+function decodeObject(
+  frame: WireObject,
+  channelOf: (topic: string) => LiveChannel | undefined,
+): readonly LiveMessage[] {
   if (frame.event !== undefined) return [decodeEvent(frame)];
   const topic = topicOfArg(frame.arg);
   if (topic === undefined) return [malformed(undefined, "$.arg", "expected a channel and an instrument")];
