@@ -300,6 +300,21 @@ describe("who is let in", () => {
   });
 });
 
+describe("an upgrade that became no stream", () => {
+  it("leaves nothing open behind it", async () => {
+    const own = await world.startApi({ host: "0.0.0.0", token: "read-0123456789abcdef" });
+    const handshake =
+      "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    const sockets = ["/api/v1/stream", "/healthz", "/nothing"].map((path) => {
+      const raw = connect(own.port, "127.0.0.1").on("error", () => undefined);
+      raw.resume().write(`GET ${path} HTTP/1.1\r\n${handshake}`);
+      return raw;
+    });
+    await until(() => sockets.every(({ closed }) => closed), { timeoutMs: 5_000 });
+    await own.close();
+  });
+});
+
 describe("what is no message of ours", () => {
   it("closes the one connection, is mentioned once, and troubles nobody else", async () => {
     const { log, lines } = recordingLog();
