@@ -417,7 +417,6 @@ export const errorSummarySchema = z
     symbols: z.array(z.string()),
   })
   .meta({ id: "ErrorSummary" });
-export type ErrorSummary = z.output<typeof errorSummarySchema>;
 
 export const statusSchema = z
   .object({

@@ -21,29 +21,22 @@ afterAll(() => world.close());
 /** The store, and how many pages of candles were asked of it. */
 function counting(store: Store): { readonly store: Store; readonly pages: () => number } {
   let pages = 0;
-  const api = Object.create(store.api, {
-    candlePage: {
-      value: (...args: Parameters<Store["api"]["candlePage"]>) => {
-        pages++;
-        return store.api.candlePage(...args);
+  // Objects with private fields want their methods called on themselves.
+  const passing = <T extends object>(
+    target: T,
+    change: (key: string | symbol, value: unknown) => unknown,
+  ): T =>
+    new Proxy(target, {
+      get: (_, key) => {
+        const value: unknown = Reflect.get(target, key);
+        return change(key, typeof value === "function" ? value.bind(target) : value);
       },
-    },
-  }) as Store["api"];
-  // Methods with private fields need the object they were made for.
-  const bound = new Proxy(store.api, {
-    get: (target, key) => {
-      if (key === "candlePage") return api.candlePage;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
+    });
+  const api = passing(store.api, (key, value) => {
+    if (key === "candlePage") pages++;
+    return value;
   });
-  const counted = new Proxy(store, {
-    get: (target, key) => {
-      if (key === "api") return bound;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  const counted = passing(store, (key, value) => (key === "api" ? api : value));
   return { store: counted, pages: () => pages };
 }
 
