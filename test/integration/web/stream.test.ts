@@ -261,6 +261,17 @@ describe("a client that does not read", () => {
   });
 });
 
+describe("a client that has nothing to say", () => {
+  it("is not let go as an idle connection is", async () => {
+    const quiet = await world.startApi({ limits: { idleMs: 300 } });
+    servers.push(quiet);
+    const client = await open(quiet);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    client.send({ op: "ping", id: 1 });
+    await client.first("pong");
+  });
+});
+
 describe("who is let in", () => {
   it("needs the token beyond loopback; a browser sends it as a subprotocol", async () => {
     const token = "a token/with=odd+chars".replaceAll(" ", "_");

@@ -94,3 +94,23 @@ it("ends when the client goes", async () => {
   expect(pages()).toBe(then);
   expect(then).toBeLessThan(ROWS / 5_000);
 });
+
+it("lets go of a client that never reads", async () => {
+  const server = await world.startApi({ limits: { idleMs: 500 } });
+  const response = await open(server.port, PATH);
+  response.pause();
+  const closed = new Promise((resolve) => response.socket.once("close", resolve));
+  // What is on its way is taken from the kernel now, so that the end behind it shows.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  response.on("error", () => undefined).resume();
+  await closed;
+  expect(response.complete).toBe(false);
+});
+
+it("tells what a range is worth without reading it, to whoever asks for no more", async () => {
+  const { store, pages } = counting(world.store);
+  const server = await world.startApi({ store });
+  const response = await fetch(server.url + PATH, { method: "HEAD" });
+  expect([response.status, response.headers.get("x-data-quality")]).toEqual([200, "unknown"]);
+  expect(pages()).toBe(0);
+});
