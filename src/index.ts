@@ -107,6 +107,17 @@ export {
   type ConsecutiveFailureTrackerOptions,
   type FailureChange,
 } from "./upkeep/errors/consecutive-failure-tracker.js";
+export { API_LIMITS, startApi, type ApiLimits, type ApiOptions, type ApiServer } from "./web/server.js";
+export { LiveHub } from "./pipeline/live-hub.js";
+export type {
+  Answer as ApiAnswer,
+  QueryInput as ApiQuery,
+  RouteName as ApiRouteName,
+  StreamMessage as ApiStreamMessage,
+  StreamRequest as ApiStreamRequest,
+} from "./web/contract.js";
+export type { MetricsSource } from "./web/metrics-source.js";
+export type { ProcessView } from "./web/process-view.js";
 export { parseFaultPlan, type FaultPlan, type FaultPlanInput } from "../simulator/fault-plan.js";
 export type { GroundTruth } from "../simulator/ground-truth.js";
 export type { MarketSpec } from "../simulator/market-spec.js";

@@ -29,7 +29,6 @@ const timeframe = z
 
 export const DATA_TYPES = ["ohlcv", "trades", "orderbook"] as const;
 const dataType = z.enum(DATA_TYPES);
-export type DataType = z.output<typeof dataType>;
 
 // ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,15 +147,6 @@ export const exchangeSchema = z
   .meta({ id: "Exchange" });
 export type ExchangeInfo = z.output<typeof exchangeSchema>;
 
-/** What a slot of a coverage strip holds; the worst there is in it: g, then r, v, c. */
-export const STRIP_STATES = {
-  c: "covered",
-  v: "void",
-  g: "gap",
-  r: "repairing",
-  "-": "nothing expected",
-} as const;
-
 export const EVENT_KINDS = ["gap_found", "gap_repaired", "gap_void", "task_failed", "book_lost"] as const;
 
 const marketEvent = z.object({
@@ -179,7 +169,7 @@ export const marketSummarySchema = z
         slot_ms: count,
         states: z.string().meta({
           description:
-            "one letter a slot, oldest first: c covered, v void, g gap, r repairing, - nothing expected",
+            "one letter a slot, oldest first: c covered, v void, g gap, r repairing, - nothing expected; the worst there is in it: g, then r, v, c",
         }),
       })
       .meta({ description: "the last 24 h of the shortest candles" }),
@@ -226,8 +216,6 @@ export const marketSchema = z
   })
   .meta({ id: "Market" });
 export type Market = z.output<typeof marketSchema>;
-
-export const CANDLE_FLAG_NAMES = ["price_jump", "volume_spike", "rule_broken"] as const;
 
 export const candleSchema = z
   .object({
@@ -429,7 +417,6 @@ export const errorSummarySchema = z
     symbols: z.array(z.string()),
   })
   .meta({ id: "ErrorSummary" });
-export type ErrorSummary = z.output<typeof errorSummarySchema>;
 
 export const statusSchema = z
   .object({

@@ -67,10 +67,12 @@ async function sendRows(
   const { format, freshness, fileName } = answer;
   reply.headers(answer.headers);
   if (isKnown(request, reply, freshness)) return reply.code(304).send();
-  // Before the first byte: what fails now can still be told properly.
-  const first = await answer.pages.next();
   reply.type(CONTENT_TYPES[format]);
   if (format !== "json") reply.header("content-disposition", `attachment; filename="${fileName}.${format}"`);
+  // Whoever asks for the headers alone must not cost the rows.
+  if (request.method === "HEAD") return reply.send();
+  // Before the first byte: what fails now can still be told properly.
+  const first = await answer.pages.next();
   const texts = framed(answer, first);
   if (!answer.isOnePage) {
     const body = Readable.from(texts, { objectMode: false, highWaterMark: 256 * 1_024 });

@@ -269,6 +269,10 @@ class Server {
           new ApiProblem(429, `more than ${max} requests a minute from this address; again in ${after}`),
       });
     app.addHook("onRequest", async (request) => this.#admit(request));
+    // Node hands the socket of an upgrade out of its keeping: one that became no stream is closed by nobody else.
+    app.addHook("onResponse", async ({ raw }) => {
+      if (raw.headers.upgrade !== undefined) raw.socket.destroySoon();
+    });
     await app.register(websocket, {
       options: {
         maxPayload: FRAME_BYTES_MAX,
@@ -378,6 +382,9 @@ class Server {
   #admit(request: FastifyRequest): void {
     this.#access.checkOrigin(request.raw);
     const path = pathOf(request);
+    // Else the WebSocket plugin would take it for a client of its own, whatever the path and the protocol.
+    if (request.headers.upgrade !== undefined && path !== STREAM_PATH)
+      throw new ApiProblem(400, `only ${STREAM_PATH} can be upgraded: leave out the Upgrade header`);
     if (OPEN_PATHS.has(path)) return;
     const isProtected = PROTECTED_PREFIXES.some((prefix) => path.startsWith(prefix));
     const right: Right = "read";

@@ -211,8 +211,9 @@ export async function readRangeState(
     proof: string;
     revised: string;
     score: number | null;
-  }>(
-    `WITH chosen AS (
+  }>({
+    name: "api range state",
+    text: `WITH chosen AS (
        SELECT s.expected, s.expected * tstzmultirange(tstzrange($4, $5)) AS wanted FROM series s
        WHERE s.market_id = $1 AND s.data_type = $2 AND s.timeframe = $3
      ), parts AS (
@@ -229,8 +230,8 @@ export async function readRangeState(
             (SELECT d.quality_score FROM data_quality_summary d WHERE d.market_id = $1 AND d.data_type = $2 AND d.timeframe = $3
              ORDER BY d.check_time DESC LIMIT 1) AS score
      FROM (SELECT 1) one LEFT JOIN chosen c ON true`,
-    [marketId, dataType, timeframe, formatTime(range.startMs), formatTime(range.endMs)],
-  );
+    values: [marketId, dataType, timeframe, formatTime(range.startMs), formatTime(range.endMs)],
+  });
   const [row] = rows;
   if (!row) throw new Error("a query without FROM has no row");
   return {

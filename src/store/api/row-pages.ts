@@ -127,37 +127,40 @@ async function run(
   },
 ): Promise<RowPage> {
   const { request, table, time, id, line, and, more } = parts;
-  const { order, range, after } = request;
+  const { order, range, after, lines } = request;
   const isAscending = order === "asc";
-  const position = id === "0" ? time : `(${time}, ${id})`;
-  const border = id === "0" ? "$4::timestamptz" : `($4::timestamptz, ${after?.id ?? 0}::bigint)`;
-  const beyond = after ? `AND ${position} ${isAscending ? ">" : "<"} ${border}` : "AND $4::text IS NULL";
-  const ordered = id === "0" ? `${time} ${order}` : `${time} ${order}, ${id} ${order}`;
+  const hasId = id !== "0";
+  const values: unknown[] = [
+    request.marketId,
+    formatTime(range.startMs),
+    formatTime(range.endMs),
+    after ? timeOfMicroseconds(after.us) : null,
+    request.rowsMax,
+    request.separator,
+    ...more,
+  ];
+  let beyond = "AND $4::text IS NULL";
+  if (after) {
+    const border = hasId ? `($4::timestamptz, $${values.push(after.id)}::bigint)` : "$4::timestamptz";
+    beyond = `AND ${hasId ? `(${time}, ${id})` : time} ${isAscending ? ">" : "<"} ${border}`;
+  }
+  const ordered = hasId ? `${time} ${order}, ${id} ${order}` : `${time} ${order}`;
   const { rows } = await pool.query<{
     rows: number;
     text: string | null;
     us: number | null;
     id: number | null;
-  }>(
-    `WITH page AS (
-       SELECT row_number() OVER () AS n, ${US(time)} AS us, ${id} AS id, ${line} AS line FROM (
-         SELECT * FROM ${table} WHERE market_id = $1 ${and} AND ${time} >= $2 AND ${time} < $3 ${beyond}
-         ORDER BY ${ordered} LIMIT $5
-       ) rows
-     )
-     SELECT count(*)::int AS rows, string_agg(line, $6) AS text,
-            (SELECT us FROM page ORDER BY n DESC LIMIT 1) AS us, (SELECT id FROM page ORDER BY n DESC LIMIT 1) AS id
-     FROM page`,
-    [
-      request.marketId,
-      formatTime(range.startMs),
-      formatTime(range.endMs),
-      after ? timeOfMicroseconds(after.us) : null,
-      request.rowsMax,
-      request.separator,
-      ...more,
-    ],
-  );
+  }>({
+    // Prepared once a connection: planning costs as much as a page of a hundred rows.
+    name: `api ${table} ${lines} ${order} ${after ? "on" : "first"}`,
+    text: `SELECT count(*)::int AS rows, string_agg(line, $6) AS text, ${US(`${isAscending ? "max" : "min"}(at)`)} AS us,
+             ${hasId ? "(array_agg(id))[count(*)]" : "0"} AS id
+           FROM (
+             SELECT ${time} AS at, ${id} AS id, ${line} AS line FROM ${table}
+             WHERE market_id = $1 ${and} AND ${time} >= $2 AND ${time} < $3 ${beyond} ORDER BY ${ordered} LIMIT $5
+           ) page`,
+    values,
+  });
   const [row] = rows;
   if (!row || row.us === null) return { rows: 0, text: "", last: undefined };
   return { rows: row.rows, text: row.text ?? "", last: { us: row.us, id: row.id ?? 0 } };

@@ -261,6 +261,17 @@ describe("a client that does not read", () => {
   });
 });
 
+describe("a client that has nothing to say", () => {
+  it("is not let go as an idle connection is", async () => {
+    const quiet = await world.startApi({ limits: { idleMs: 300 } });
+    servers.push(quiet);
+    const client = await open(quiet);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    client.send({ op: "ping", id: 1 });
+    await client.first("pong");
+  });
+});
+
 describe("who is let in", () => {
   it("needs the token beyond loopback; a browser sends it as a subprotocol", async () => {
     const token = "a token/with=odd+chars".replaceAll(" ", "_");
@@ -297,6 +308,21 @@ describe("who is let in", () => {
       await until(() => late.messages.length > 0 || late.closedWith !== undefined);
       return late.messages.length > 0;
     });
+  });
+});
+
+describe("an upgrade that became no stream", () => {
+  it("leaves nothing open behind it", async () => {
+    const own = await world.startApi({ host: "0.0.0.0", token: "read-0123456789abcdef" });
+    const handshake =
+      "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    const sockets = ["/api/v1/stream", "/healthz", "/nothing"].map((path) => {
+      const raw = connect(own.port, "127.0.0.1").on("error", () => undefined);
+      raw.resume().write(`GET ${path} HTTP/1.1\r\n${handshake}`);
+      return raw;
+    });
+    await until(() => sockets.every(({ closed }) => closed), { timeoutMs: 5_000 });
+    await own.close();
   });
 });
 
