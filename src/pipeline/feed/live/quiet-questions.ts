@@ -35,7 +35,7 @@ export class QuietQuestions {
       case "book":
         return this.#askBook(streams, signal);
       case "candles":
-        return this.#askCandles(streams, channel, signal);
+        return this.#askCandles(streams, channel, lastMessageMs, signal);
     }
   }
 
@@ -71,11 +71,14 @@ export class QuietQuestions {
   async #askCandles(
     streams: MarketStreams,
     { timeframe = "1m" }: LiveChannel,
+    lastMessageMs: number,
     signal: AbortSignal,
   ): Promise<QuietAnswer> {
     const nowMs = this.#exchangeClock.nowMs() - CLOSE_LATE_MS;
     const toMs = floorToTimeframe(nowMs, timeframe);
     const fromMs = toMs - timeframeMs(timeframe);
+    // It closed before we listened, or we have heard of what came after it.
+    if (toMs <= lastMessageMs) return "quiet";
     if ((streams.lastCandleMs(timeframe) ?? -Infinity) >= fromMs) return "quiet";
     const { nativeSymbol } = streams.market;
     const request = { nativeSymbol, timeframe, fromMs, toMs, limit: 1 };
