@@ -95,7 +95,8 @@ export class TradeRepair {
       onBatch?.(batch);
       trades += batch.trades.length;
       missingIds += batch.missing.reduce((sum, each) => sum + each.lastId - each.firstId + 1, 0);
-      afterId = batch.trades.at(-1) ? lastIdOf(batch.trades, numbering) : afterId;
+      const lastId = lastIdOf(batch.trades, numbering);
+      if (lastId !== undefined) afterId = Math.max(afterId ?? lastId, lastId);
     }
     if (sequence > 0) await stage.settled(sequence, signal);
     return { trades, missingIds };

@@ -2,6 +2,8 @@
 //
 // 1. The rows pass the gate in the order of their ids; what belongs to the window is decided by ids, where these are known.
 // 2. What has an unbroken run of ids is proven. What has not stays a gap, on record with its ids, and is asked for again.
+//    A trade before the window by its id may carry a time within it: a run claims up to the time of its last trade, and not
+//    that millisecond. No void holds such a trade.
 // 3. A refused row is a trade all the same: its id is a hole, and nothing is claimed, nor taken for void, from where it may
 //    have stood to the next id that is known.
 import type { Rejection } from "../../core/model/candle-batch.js";
@@ -48,6 +50,7 @@ export function judgeWindow(fetched: FetchedWindow): TradeBatch {
   });
   return batchOf(marketId, window, {
     trades: trades.filter((trade) => isInside(window, continuityOf(trade, numbering))),
+    edge: trades.filter((trade) => reachesInto(window, trade, continuityOf(trade, numbering))),
     rejected,
     numbering,
     receivedMs,
@@ -65,12 +68,14 @@ function batchOf(
   window: TradeGap,
   found: {
     trades: readonly Trade[];
+    /** Before the window by their ids, and in it by their times. */
+    edge: readonly Trade[];
     rejected: readonly TradeRejection[];
     numbering: TradeNumbering;
     receivedMs: number;
   },
 ): TradeBatch {
-  const { trades, rejected, numbering, receivedMs } = found;
+  const { trades, edge, rejected, numbering, receivedMs } = found;
   const runs: TradeRun[] = [];
   const missing: MissingTrades[] = [];
   let startMs = window.startMs;
@@ -121,15 +126,22 @@ function batchOf(
     // By its ids it belongs here: were the time behind the window found empty later, it would lie in a void.
     runs.push({ startMs, endMs: run.latestMs + 1, firstId: run.firstId, lastId: run.lastId });
   } else closeRun(window.endMs);
-  // Nothing came, and by the ids nothing is missing: the time itself is empty.
+  // Nothing came, and by the ids nothing is missing: the time itself is empty, but for what came before.
   const isEmpty = trades.length === 0 && missing.length === 0 && window.endMs > window.startMs;
+  const lastEdge = isEmpty ? edge.at(-1) : undefined;
+  let emptyFromMs = window.startMs;
+  if (lastEdge !== undefined) {
+    emptyFromMs = Math.min(Math.max(...edge.map(({ timeMs }) => timeMs)) + 1, window.endMs);
+    runs.push({ startMs: window.startMs, endMs: emptyFromMs, ...continuityOf(lastEdge, numbering) });
+  }
   return {
     kind: "trades",
     marketId,
     evidence: "rest_page",
-    trades,
+    // What a claim holds is stored with it.
+    trades: lastEdge === undefined ? trades : edge,
     runs,
-    voids: isEmpty ? [{ startMs: window.startMs, endMs: window.endMs }] : [],
+    voids: isEmpty && emptyFromMs < window.endMs ? [{ startMs: emptyFromMs, endMs: window.endMs }] : [],
     missing,
     rejected: rejected.map(({ rule, detail, timeMs, raw }): Rejection => ({
       rule,
@@ -174,6 +186,14 @@ function dropRepeated(sorted: readonly TradeCandidate[]): TradeCandidate[] {
       before.side !== each.side
     );
   });
+}
+
+function reachesInto(
+  { startMs, endMs, afterId }: TradeGap,
+  { timeMs }: Trade,
+  { lastId }: { lastId: number },
+): boolean {
+  return afterId !== undefined && lastId <= afterId && timeMs >= startMs && timeMs < endMs;
 }
 
 function isInside(

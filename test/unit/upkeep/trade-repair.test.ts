@@ -53,6 +53,14 @@ describe("a window of fetched trades", () => {
     ]);
   });
 
+  it("is void behind the trade it begins with, which lies before it by its id", async () => {
+    // The run before claims up to the time of its last trade, and not that millisecond itself.
+    const [batch] = await repair([row(8, 500), row(9, 1_000)]);
+    expect(batch?.runs).toEqual([{ startMs: T0 + 1_000, endMs: T0 + 1_001, firstId: 9, lastId: 9 }]);
+    expect(batch?.trades.map(({ id }) => id)).toEqual([9]);
+    expect(batch?.voids).toEqual([{ startMs: T0 + 1_001, endMs: T0 + 61_000 }]);
+  });
+
   it("is no void when all of its rows were refused: it stays a gap, with the reason", async () => {
     const [batch] = await repair([row(10, 5_000, "no price"), row(11, 6_000, "-1")]);
     expect(batch?.voids).toEqual([]);
