@@ -1,5 +1,5 @@
 // The API against what there is without it: candles over HTTP against the same rows through psql, requests of many clients at
-// once, and from a trade to a thousand clients of the stream.
+// once, what they cost those who collect, and from a trade to a thousand clients of the stream.
 // npx tsx bench/http.ts [--short]
 import { execFile } from "node:child_process";
 import { Worker } from "node:worker_threads";
@@ -7,9 +7,11 @@ import { promisify } from "node:util";
 import autocannon from "autocannon";
 import { silentLog } from "../src/core/log.js";
 import { systemClock } from "../src/core/clock.js";
-import { parseDecimal } from "../src/core/decimal.js";
+import { parseDecimal, type Decimal } from "../src/core/decimal.js";
+import { NO_TALLY } from "../src/core/model/live-tally.js";
 import type { Trade } from "../src/core/model/trade.js";
 import { LiveHub } from "../src/pipeline/live-hub.js";
+import { Pipeline } from "../src/pipeline/pipeline.js";
 import type { Store, StoredMarket } from "../src/store/store.js";
 import { startApi, type ApiServer } from "../src/web/server.js";
 import {
@@ -18,6 +20,7 @@ import {
   makeCandles,
   median,
   MINUTE_MS,
+  never,
   printTable,
   requireGoal,
   withStore,
@@ -30,6 +33,7 @@ const SECONDS = IS_SHORT ? 2 : 10;
 const CONNECTIONS = 64;
 const CLIENTS = IS_SHORT ? 100 : 1_000;
 const TRADES_A_SECOND = 50;
+const COLLECTED_A_SECOND = 10_000;
 const run = promisify(execFile);
 
 /** The clients, in a thread of their own. */
@@ -70,6 +74,7 @@ await withStore(async (store) => {
   try {
     await compareWithPsql(store, server);
     await askAtOnce(server);
+    await collectUnderLoad(store, server, market);
     await fanOut(server, hub, market);
   } finally {
     await server.close();
@@ -177,6 +182,93 @@ async function askAtOnce(server: ApiServer): Promise<void> {
   );
 }
 
+/** The same trades a second into the stage, alone and with the clients beside it, in turn. */
+async function collectUnderLoad(store: Store, server: ApiServer, market: StoredMarket): Promise<void> {
+  const rates = { alone: [] as number[], loaded: [] as number[] };
+  let firstId = 1;
+  for (let round = 0; round < (IS_SHORT ? 1 : 3); round++)
+    for (const kind of ["alone", "loaded"] as const) {
+      // In a thread of its own: the clients' work is not the server's.
+      const load =
+        kind === "loaded"
+          ? autocannon({
+              url: candlesUrl(server, "limit=100"),
+              connections: CONNECTIONS,
+              duration: SECONDS,
+              workers: 1,
+            })
+          : undefined;
+      rates[kind].push(await collect(store, market, firstId));
+      firstId += COLLECTED_A_SECOND * SECONDS;
+      await load;
+    }
+  const alone = median(rates.alone);
+  const loaded = median(rates.loaded);
+  printTable(
+    `${COLLECTED_A_SECOND.toLocaleString("en-US")} trades/s offered to stage, writer and store for ${SECONDS} s, median.`,
+    ["beside it", "trades/s stored", "ratio"],
+    [
+      ["nothing", Math.round(alone).toLocaleString("en-US"), "1.00"],
+      [
+        `${CONNECTIONS} connections asking for 100 candles`,
+        Math.round(loaded).toLocaleString("en-US"),
+        (loaded / alone).toFixed(2),
+      ],
+    ],
+  );
+  requireGoal(loaded >= 0.95 * alone, "collecting slows by no more than a twentieth");
+}
+
+/** @returns trades stored a second, from the first that was offered to the last that was committed */
+async function collect(store: Store, { id }: StoredMarket, firstId: number): Promise<number> {
+  const pipeline = new Pipeline({ store, clock: systemClock, log: silentLog, stageRowsMax: 40_000 });
+  const startedMs = performance.now();
+  const steps = SECONDS * 10;
+  const rows = COLLECTED_A_SECOND / 10;
+  for (let step = 0; step < steps; step++) {
+    const waitMs = startedMs + step * 100 - performance.now();
+    if (waitMs > 0) await systemClock.sleep(waitMs);
+    const timeMs = systemClock.nowMs();
+    await pipeline.stage.append(
+      {
+        kind: "trades",
+        marketId: id,
+        evidence: "ws_sequence",
+        trades: Array.from({ length: rows }, (_, i) => makeTrade(firstId + step * rows + i, timeMs)),
+        runs: [],
+        voids: [],
+        missing: [],
+        rejected: [],
+        tally: NO_TALLY,
+        receivedMs: timeMs,
+      },
+      never,
+    );
+  }
+  await pipeline.close();
+  return (steps * rows * 1_000) / (performance.now() - startedMs);
+}
+
+function makeTrade(id: number, timeMs: number): Trade {
+  return {
+    kind: "trade",
+    id,
+    firstFillId: id,
+    lastFillId: id,
+    timeMs,
+    microsecond: 0,
+    price: decimal("46319.5"),
+    qty: decimal("0.01634"),
+    side: "buy",
+  };
+}
+
+function decimal(text: string): Decimal {
+  const value = parseDecimal(text);
+  if (value === undefined) throw new Error(`"${text}" is no decimal`);
+  return value;
+}
+
 /** Trades enter the hub as streams hand them on; the clients live in a thread of their own, with the same clock. */
 async function fanOut(server: ApiServer, hub: LiveHub, market: StoredMarket): Promise<void> {
   const clients = new Worker(CLIENT_CODE, {
@@ -191,24 +283,10 @@ async function fanOut(server: ApiServer, hub: LiveHub, market: StoredMarket): Pr
     });
   });
   const send = async (): Promise<void> => {
-    const price = parseDecimal("46319.5");
-    const qty = parseDecimal("0.01634");
-    if (price === undefined || qty === undefined) throw new Error("no decimals");
     for (let id = 1; id <= TRADES_A_SECOND * SECONDS; id++) {
       // Its time is when it entered, by which the clients reckon.
       const timeMs = systemClock.nowMs();
-      const trade: Trade = {
-        kind: "trade",
-        id,
-        firstFillId: id,
-        lastFillId: id,
-        timeMs,
-        microsecond: 0,
-        price,
-        qty,
-        side: "buy",
-      };
-      hub.trade(market, trade);
+      hub.trade(market, makeTrade(id, timeMs));
       await systemClock.sleep(1_000 / TRADES_A_SECOND);
     }
     await systemClock.sleep(1_000);

@@ -385,6 +385,11 @@ describe("mistakes", () => {
   it.each([
     ["stage:\n  kind: redis", "tickwell.yml:1:1 stage.url: is missing; stage.kind redis needs it"],
     ["api: {host: 0.0.0.0}", "tickwell.yml:1:1 api.token: is missing; api.host is not loopback"],
+    [
+      "api: {token: hush567890123456, write_token: hush567890123456}",
+      "tickwell.yml:1:45 api.write_token: is the same as token",
+    ],
+    ["api: {write_token: short}", "tickwell.yml:1:20 api.write_token: found"],
     ["api: {host: '::'}", "tickwell.yml:1:1 api.token: is missing; api.host is not loopback"],
     [
       "api: {port: 65536}",
