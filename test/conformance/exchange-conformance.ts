@@ -207,8 +207,15 @@ export function describeExchangeConformance(id: string, wire: VenueWire): void {
       await fetch(10);
       const endpoint = new URL(server.url + (server.asked[1] ?? "")).pathname;
       expect(successes).toEqual([
-        { exchange: id, endpoint, nativeSymbol: wire.nativeSymbol, atMs: clock.nowMs() },
+        {
+          exchange: id,
+          endpoint,
+          nativeSymbol: wire.nativeSymbol,
+          atMs: clock.nowMs(),
+          tookMs: expect.any(Number) as number,
+        },
       ]);
+      expect(successes[0]?.tookMs).toBeGreaterThanOrEqual(0);
       expect(failures.map(({ attempt, nativeSymbol }) => [attempt, nativeSymbol])).toEqual([
         [1, wire.nativeSymbol],
       ]);
