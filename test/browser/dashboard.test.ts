@@ -1,0 +1,162 @@
+// The dashboard in a real browser, against the running program: what goes wrong shows up and mends itself on the page, everybody can
+// use it, and nothing is said on the console. Needs Debian's chromium.
+import { existsSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import axe from "axe-core";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/core/clock.js";
+import { startSimulatedExchange, type SimulatedExchange } from "../../simulator/simulated-exchange.js";
+import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { spawnCli } from "../support/spawn-cli.js";
+import { until } from "../support/until.js";
+import { newWorkFolder } from "../support/work-folder.js";
+
+const CHROMIUM = "/usr/bin/chromium";
+/** In CI its absence is a failure, not a reason to skip. */
+const hasChromium = existsSync(CHROMIUM) || process.env.CI === "true";
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+/** So long the exchange fails for one market, by the machine's clock. */
+const TROUBLE_MS = 20_000;
+const PAGES = [
+  "#/",
+  `#/market/${encodeURIComponent("binance:BTC/USDT")}`,
+  "#/repairs",
+  "#/quality",
+  "#/system",
+];
+
+let browser: Browser;
+let exchange: SimulatedExchange;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  if (!hasChromium) return;
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const nowMs = systemClock.nowMs();
+  exchange = await startSimulatedExchange({
+    seed: 1,
+    clock: systemClock,
+    faults: {
+      faults: [{ kind: "http_5xx", endpoint: "klines", symbols: ["ETH/USDT"], clock_to: nowMs + TROUBLE_MS }],
+    },
+  });
+  database = await createTestDatabase();
+});
+afterAll(async () => {
+  await browser?.close();
+  await exchange?.close();
+  await database?.drop();
+});
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** The program, following simulated markets; @returns the address of its dashboard. */
+async function startProgram(): Promise<{ url: string; stderr: () => string }> {
+  const folder = await newWorkFolder();
+  const port = await freePort();
+  await folder.configure({
+    instance: { storage: { url: database.url }, api: { port }, log: { format: "json" } },
+    collector: {
+      exchange: { name: "binance", rest_url: exchange.url, ws_url: exchange.url.replace("http", "ws") },
+      symbols: [{ symbol: "BTC/USDT", channels: ["candles", "trades", "book"] }, { symbol: "ETH/USDT" }],
+      mode: { history: { since: "6h" }, intervals: { collect: "5s", backfill: "5s", quality: "10s" } },
+      retry: { attempts: 1 },
+    },
+  });
+  const cli = spawnCli([...folder.options, "start"]);
+  const url = `http://127.0.0.1:${port}/`;
+  await until(
+    async () =>
+      cli.hasEnded ||
+      (await fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      )),
+    {
+      what: () => cli.stderr,
+    },
+  );
+  expect(cli.hasEnded, cli.stderr).toBe(false);
+  return { url, stderr: () => cli.stderr };
+}
+
+/** A page that remembers what its console said. */
+async function openPage(
+  options: Parameters<Browser["newContext"]>[0],
+): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  return { page, complaints };
+}
+
+/** Serious faults of accessibility, in a word each. */
+async function faultsOf(page: Page): Promise<string[]> {
+  // The page's own policy forbids injected scripts, as it should: this one is let in by the browser itself.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] }),
+  );
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+}
+
+describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
+  it("shows what is missing, and that it is mended, without being loaded again", async () => {
+    const { url, stderr } = await startProgram();
+    const { page, complaints } = await openPage({ viewport: { width: 1_360, height: 850 } });
+    await page.goto(url);
+    const row = page.getByRole("row", { name: /binance:ETH/ });
+    await row.waitFor({ timeout: 60_000 }).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${stderr()}`);
+    });
+    await page.evaluate(() => ((globalThis as unknown as { kept: boolean }).kept = true));
+    await page
+      .getByRole("heading", { name: /candles are missing|gaps are open/ })
+      .waitFor({ timeout: 60_000 });
+    await page.getByRole("heading", { name: /The data is whole/ }).waitFor({ timeout: 90_000 });
+    expect(await row.getByRole("img").getAttribute("aria-label")).toMatch(/^last 24 hours: covered/);
+    expect(await page.evaluate(() => (globalThis as unknown as { kept?: boolean }).kept)).toBe(true);
+    expect(await page.getByRole("status").first().innerText()).toContain("live");
+
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const hash of PAGES) {
+        await page.goto(url + hash);
+        await page.locator("main h1").waitFor();
+        await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+        expect([colorScheme, hash, await faultsOf(page)]).toEqual([colorScheme, hash, []]);
+      }
+    }
+    // The chart is drawn, and the book and the trades are there.
+    await page.goto(url + (PAGES[1] ?? ""));
+    await page.locator(".plot canvas").first().waitFor();
+    await page.getByRole("region", { name: "Trades" }).getByRole("row").nth(1).waitFor({ timeout: 60_000 });
+    await page.setViewportSize({ width: 390, height: 800 });
+    const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+    expect(overflow).toBeLessThanOrEqual(0);
+    expect(complaints).toEqual([]);
+  });
+});
