@@ -116,7 +116,8 @@ it(`ends with the truth after ${KILLS} SIGKILLs and a database that was away`, a
 
   const { truth } = exchange.venue("binance");
   for (const market of markets) {
-    expect(await expectTrueTrades(store, truth, market)).toBeGreaterThan(50);
+    // Half a minute of a market whose pace depends on the hour: from one to four trades a second.
+    expect(await expectTrueTrades(store, truth, market)).toBeGreaterThan(15);
     expect(await expectTrueBooks(store, truth, market, LEVELS)).toBeGreaterThan(5);
   }
   await expectLivePartition(store, database);

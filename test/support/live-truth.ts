@@ -49,9 +49,9 @@ export async function expectTrueBooks(
 ): Promise<number> {
   let books = 0;
   for await (const page of store.live.readBooks(marketId, EVERYTHING, never)) {
-    for (const { sequence, bids, asks } of page) {
+    for (const { sequence, timeMs, bids, asks } of page) {
       const right = truth.bookAt(symbol, sequence, levels);
-      const about = { exchange, symbol, sequence };
+      const about = { exchange, symbol, sequence, timeMs };
       expect({ ...about, bids, asks }).toEqual({ ...about, bids: right.bids, asks: right.asks });
       books++;
     }
