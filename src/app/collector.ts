@@ -40,6 +40,8 @@ export interface CollectorOptions {
   readonly alerts?: Pick<Alerts, "raise" | "resolve">;
   /** Candles older than this are dropped elsewhere, and must not be expected again, ms; undefined: kept for ever. */
   readonly retainedMs?: number | undefined;
+  /** As `retainedMs`, of trades. */
+  readonly retainedTradesMs?: number | undefined;
   /** Marks the markets as simulated, for good. */
   readonly isSimulated?: boolean;
   /** Told of each cycle that came to its end without an error. */
@@ -298,7 +300,9 @@ export class Collector {
     const endMs = clock.nowMs();
     const sinceMs = historySinceMs(tradesSince, endMs);
     for (const { market, trades } of markets) {
-      const startMs = Math.max(sinceMs, market.listedMs ?? 0);
+      // What has been dropped for its age is not asked for again.
+      const retainedFromMs = endMs - (this.#options.retainedTradesMs ?? Infinity);
+      const startMs = Math.max(sinceMs, market.listedMs ?? 0, retainedFromMs);
       if (trades && startMs < endMs) await store.live.expectTradesAndFollow(market.id, { startMs, endMs });
     }
   }

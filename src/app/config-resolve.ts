@@ -65,8 +65,10 @@ export function resolveInstance(file: InstanceFile): InstanceConfig {
     storage: {
       url: storage.url,
       retention: {
-        candlesMs:
-          storage.retention.candles === undefined ? undefined : durationMs(storage.retention.candles),
+        candlesMs: optionalMs(storage.retention.candles),
+        tradesMs: optionalMs(storage.retention.trades),
+        booksMs: optionalMs(storage.retention.books),
+        bookDeltasMs: optionalMs(storage.retention.book_deltas),
         qualityMs: durationMs(storage.retention.quality),
         errorsMs: durationMs(storage.retention.errors),
         tasksMs: durationMs(storage.retention.tasks),
@@ -117,4 +119,8 @@ export function validationFor({ symbols, validation }: CollectorConfig, symbol: 
     maxPriceJump: own?.maxPriceJump ?? validation.maxPriceJump,
     maxVolumeSpike: own?.maxVolumeSpike ?? validation.maxVolumeSpike,
   };
+}
+
+function optionalMs(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : durationMs(text);
 }

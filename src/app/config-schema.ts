@@ -275,6 +275,19 @@ const storage = z.strictObject({
       candles: duration("1d")
         .optional() // a year of a 1m market takes 75 MB, 25 MB compressed: kept for ever unless asked otherwise
         .describe("Candles older than this are dropped, except in critical events. Default: kept for ever."),
+      trades: duration("1d")
+        .optional() // nothing is deleted that nobody asked for
+        .describe("Trades older than this are dropped, except in critical events. Default: kept for ever."),
+      books: duration("1d")
+        .optional() // no exchange gives a past book again
+        .describe(
+          "Order-book snapshots older than this are dropped, except in critical events. Default: kept for ever.",
+        ),
+      book_deltas: duration("1d")
+        .optional() // stored on request only; 7d holds a week of replays
+        .describe(
+          "Changes of order books older than this are dropped, except in critical events; 7d is a week. Default: kept for ever.",
+        ),
       quality: duration("1d")
         .default("365d") // a year of checks shows a season; a row every ten minutes and market adds up
         .describe("Quality summaries older than this are dropped."),

@@ -137,6 +137,9 @@ export interface StorageConfig {
 export interface RetentionConfig {
   /** undefined: for ever. */
   readonly candlesMs: number | undefined;
+  readonly tradesMs: number | undefined;
+  readonly booksMs: number | undefined;
+  readonly bookDeltasMs: number | undefined;
   readonly qualityMs: number;
   readonly errorsMs: number;
   /** Of completed and failed tasks. */

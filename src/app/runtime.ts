@@ -165,6 +165,7 @@ export class Runtime {
       log: this.#log,
       alerts: this.alerts,
       retainedMs: this.#retention.candlesMs,
+      retainedTradesMs: this.#retention.tradesMs,
       onCycle: (run) => this.#cycles.note(run),
       streams: {
         ...this.#streamHooks(config.exchange.name),

@@ -99,7 +99,7 @@ async function readProgress(client: Client): Promise<{ ranges: TimeRange[]; toMs
 async function readDropped(client: Client): Promise<TimeRange[]> {
   const { rows } = await client.query<{ start_time: number; end_time: number }>(
     `SELECT lower(r) AS start_time, upper(r) AS end_time
-     FROM unnest((SELECT range_agg(tstzrange(start_time, end_time)) FROM retention_log WHERE timeframe = '1m')) AS r`,
+     FROM unnest((SELECT range_agg(tstzrange(start_time, end_time)) FROM retention_log WHERE data_type = 'ohlcv' AND timeframe = '1m')) AS r`,
   );
   return rows.map((row) => ({ startMs: row.start_time, endMs: row.end_time }));
 }

@@ -4,16 +4,17 @@
 // 1. Bring the continuous aggregates up to date: they keep what is dropped here.
 // 2. Under TimescaleDB drop whole chunks, each in a transaction of its own under the locks of all series.
 // 3. Delete the rest, series by series, some candles at a time, each time under the series' lock.
-// 4. Delete old rows of the logs.
+// 4. Do so with trades and order books (live-retention.ts).
+// 5. Delete old rows of the logs.
 // Critical events are kept in whole UTC days, and the cut itself lies at a UTC midnight, so that no longer candle loses
 // some of its minutes.
 import type { ClientBase, PoolClient } from "pg";
 import { intersectRanges, subtractRanges, totalMs, type TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { ceilToTimeframe, floorToTimeframe, timeframeMs, type Timeframe } from "../core/timeframe.js";
-import type { Database } from "./database.js";
+import { dropLive } from "./live-retention.js";
+import { lockEvents, takeOutOfLedger, type CriticalEvent, type RetentionHands } from "./retention-ledger.js";
 import type { RetentionOutcome, RetentionPeriods } from "./store.js";
-import type { TaskQueue } from "./task-queue.js";
 
 type Client = Pick<ClientBase, "query">;
 
@@ -31,27 +32,11 @@ interface Series {
   readonly expected: readonly TimeRange[];
 }
 
-interface CriticalEvent extends TimeRange {
-  /** Undefined for all markets. */
-  readonly marketId: number | undefined;
-}
-
 interface Cut {
   readonly cutoffMs: number;
   readonly nowMs: number;
   /** Whether aggregates must have seen minutes before they go. */
   readonly hasAggregates: boolean;
-}
-
-interface RetentionHands {
-  readonly database: Database;
-  readonly tasks: TaskQueue;
-  /** Our tables that are hypertables. */
-  readonly hypertables: readonly string[];
-  readonly hasAggregates: boolean;
-  /** Brings the continuous aggregates up to date. */
-  readonly refresh: () => Promise<unknown>;
-  readonly signal: AbortSignal;
 }
 
 /** Runs the numbered steps above; what is done stays done when it is interrupted. */
@@ -64,6 +49,7 @@ export async function applyRetention(
   const before = (ageMs: number): string => formatTime(nowMs - ageMs);
   return {
     candles,
+    ...(await dropLive(hands, periods, nowMs)),
     qualitySummaries: await dropLog(hands, "data_quality_summary", "check_time", before(periods.qualityMs)),
     errors: await dropLog(hands, "api_error_logs", "timestamp", before(periods.errorsMs)),
     tasks: await hands.tasks.cleanup({ olderThanMs: periods.tasksMs, nowMs }),
@@ -179,48 +165,7 @@ async function forget(
      FROM cut, unnest(tstzmultirange(tstzrange(start_time, end_time)) - tstzmultirange(tstzrange($3, $4))) AS part`,
     [...range, timeframeMs(timeframe)],
   );
-  await client.query(
-    `UPDATE series SET expected = expected - tstzmultirange(tstzrange($3, $4))
-     WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2`,
-    range,
-  );
-  // Nor is it to be fetched any more.
-  await client.query(
-    `DELETE FROM backfill_tasks WHERE market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2
-       AND start_time >= $3 AND end_time <= $4 AND status = 'pending'`,
-    range,
-  );
-  // An open gap that is no longer expected is closed; one that reaches beyond stays open where it does.
-  await client.query(
-    `WITH cut AS (
-       UPDATE gap_log SET closed_at = $5, start_time = greatest(start_time, $3), end_time = least(end_time, $4)
-       FROM (SELECT id AS old_id, start_time AS old_start, end_time AS old_end FROM gap_log) old
-       WHERE id = old_id AND market_id = $1 AND data_type = 'ohlcv' AND timeframe = $2 AND closed_at IS NULL
-         AND start_time < $4 AND end_time > $3
-       RETURNING gap_log.*, old_start, old_end
-     )
-     INSERT INTO gap_log (start_time, end_time, found_at, last_asked_at, next_ask_at, market_id, asked, data_type, timeframe, reason, detail)
-     SELECT lower(part), upper(part), found_at, last_asked_at, next_ask_at, market_id, asked, data_type, timeframe, reason, detail
-     FROM cut, unnest(tstzmultirange(tstzrange(old_start, old_end)) - tstzmultirange(tstzrange($3, $4))) AS part`,
-    [...range, formatTime(dropped.nowMs)],
-  );
-  await client.query(
-    `INSERT INTO retention_log (market_id, timeframe, start_time, end_time, rows, at) VALUES ($1, $2, $3, $4, $5, $6)`,
-    [...range, dropped.rows, formatTime(dropped.nowMs)],
-  );
-}
-
-/** Nobody enters an event while candles are dropped. */
-async function lockEvents(client: Client): Promise<CriticalEvent[]> {
-  await client.query("LOCK TABLE critical_events IN SHARE MODE");
-  const { rows } = await client.query<{ market_id: number | null; start_time: number; end_time: number }>(
-    "SELECT market_id, start_time, end_time FROM critical_events",
-  );
-  return rows.map((row) => ({
-    marketId: row.market_id ?? undefined,
-    startMs: row.start_time,
-    endMs: row.end_time,
-  }));
+  await takeOutOfLedger(client, { marketId, dataType: "ohlcv", timeframe }, dropped);
 }
 
 /** The series of candles, in the order in which commits lock them. */

@@ -143,9 +143,14 @@ export interface AuditFinding {
   readonly detail: string;
 }
 
-/** How long things are kept, ms; candles for ever when undefined. */
+/** How long things are kept, ms; for ever when undefined. */
 export interface RetentionPeriods {
   readonly candlesMs: number | undefined;
+  readonly tradesMs: number | undefined;
+  /** Snapshots of order books. */
+  readonly booksMs: number | undefined;
+  /** Changes of order books. */
+  readonly bookDeltasMs: number | undefined;
   readonly qualityMs: number;
   readonly errorsMs: number;
   readonly tasksMs: number;
@@ -154,6 +159,9 @@ export interface RetentionPeriods {
 /** How many rows were dropped for their age. */
 export interface RetentionOutcome {
   readonly candles: number;
+  readonly trades: number;
+  readonly books: number;
+  readonly bookDeltas: number;
   readonly qualitySummaries: number;
   readonly errors: number;
   readonly tasks: number;
@@ -248,8 +256,8 @@ export interface Store {
    */
   refreshAggregates(signal: AbortSignal): Promise<TimeRange[]>;
   /**
-   * Drops what is older than `periods`, counted from `nowMs`; candles only when `candlesMs` is given, never those of
-   * `critical_events`, and never those of the last four days. What is dropped leaves what is expected and covered, and is
+   * Drops what is older than `periods`, counted from `nowMs`; candles, trades and books only when their age is given, never those
+   * of `critical_events`, and never the candles of the last four days. What is dropped leaves what is expected and covered, and is
    * entered in `retention_log`. Whoever declares what a series should hold must leave it out, or it is fetched again.
    */
   applyRetention(periods: RetentionPeriods, nowMs: number, signal?: AbortSignal): Promise<RetentionOutcome>;

@@ -17,6 +17,9 @@ const DAY_MINUTES = 1_440;
 const DAY_MS = 86_400_000;
 const FOR_EVER: RetentionPeriods = {
   candlesMs: undefined,
+  tradesMs: undefined,
+  booksMs: undefined,
+  bookDeltasMs: undefined,
   qualityMs: 10_000 * DAY_MS,
   errorsMs: 10_000 * DAY_MS,
   tasksMs: 10_000 * DAY_MS,
@@ -70,6 +73,9 @@ async function expectedRanges(market: StoredMarket): Promise<readonly number[][]
 test("keeps all candles when no age is given", async () => {
   expect(await store.applyRetention(FOR_EVER, minuteMs(900 * DAY_MINUTES))).toEqual({
     candles: 0,
+    trades: 0,
+    books: 0,
+    bookDeltas: 0,
     qualitySummaries: 0,
     errors: 0,
     tasks: 0,
@@ -178,7 +184,7 @@ test("drops old rows of the logs and keeps younger ones", async () => {
   }
   expect(
     await store.applyRetention({ ...FOR_EVER, errorsMs: 10 * DAY_MS, qualityMs: 20 * DAY_MS }, nowMs),
-  ).toEqual({ candles: 0, qualitySummaries: 1, errors: 2, tasks: 0 });
+  ).toEqual({ candles: 0, trades: 0, books: 0, bookDeltas: 0, qualitySummaries: 1, errors: 2, tasks: 0 });
   expect(await database.sql("SELECT timestamp FROM api_error_logs")).toEqual([
     { timestamp: new Date(nowMs - 5 * DAY_MS) },
   ]);

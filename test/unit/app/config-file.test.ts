@@ -71,6 +71,9 @@ describe("loadConfig", () => {
           url: "embedded",
           retention: {
             candlesMs: undefined,
+            tradesMs: undefined,
+            booksMs: undefined,
+            bookDeltasMs: undefined,
             qualityMs: 365 * 86_400_000,
             errorsMs: 90 * 86_400_000,
             tasksMs: 30 * 86_400_000,
@@ -177,12 +180,15 @@ describe("loadConfig", () => {
   it("reads alerts, announced maintenance, retention, and limits for one symbol", async () => {
     await write({
       "tickwell.yml":
-        "storage: {retention: {candles: 400d, errors: 7d}}\nalerts:\n  slack_webhook_url: https://hooks.example/x\n  telegram: {bot_token: 'b', chat_id: '-1'}\n  maintenance: [{from: 2026-12-01, to: 2026-12-01T02:00:00Z, exchange: binance}]\n",
+        "storage: {retention: {candles: 400d, trades: 90d, books: 30d, book_deltas: 7d, errors: 7d}}\nalerts:\n  slack_webhook_url: https://hooks.example/x\n  telegram: {bot_token: 'b', chat_id: '-1'}\n  maintenance: [{from: 2026-12-01, to: 2026-12-01T02:00:00Z, exchange: binance}]\n",
       "collector/one.yml": "exchange: binance\nsymbols: [{symbol: BTC/USDT, max_price_jump: 40}]\n",
     });
     const { instance, collectors } = await loadConfig(folder, { env: {} });
     expect(instance.storage.retention).toMatchObject({
       candlesMs: 400 * 86_400_000,
+      tradesMs: 90 * 86_400_000,
+      booksMs: 30 * 86_400_000,
+      bookDeltasMs: 7 * 86_400_000,
       errorsMs: 7 * 86_400_000,
     });
     expect(instance.alerts).toMatchObject({
