@@ -7,6 +7,7 @@ import { seededRandom } from "../../src/core/random.js";
 import { createExchange, type ExchangeName } from "../../src/exchanges/registry.js";
 import type { LiveMarket } from "../../src/pipeline/feed/live/live-feed.js";
 import { Pipeline } from "../../src/pipeline/pipeline.js";
+import type { Stage } from "../../src/pipeline/stage/stage.js";
 import type { Store } from "../../src/store/store.js";
 import { LiveFollower } from "../../src/upkeep/live-follower.js";
 import type { FaultPlanInput } from "../../simulator/fault-plan.js";
@@ -51,8 +52,11 @@ interface World {
   readonly exchange: SimulatedExchange;
   readonly database: TestDatabase;
   readonly store: Store;
-  /** @param tradesFromMs where the trades that are expected begin; with the first that comes in when undefined */
-  follow(venue: ExchangeName, tradesFromMs?: number): Promise<Following>;
+  /**
+   * @param tradesFromMs where the trades that are expected begin; with the first that comes in when undefined
+   * @param between what stands between the streams and the stage
+   */
+  follow(venue: ExchangeName, tradesFromMs?: number, between?: (stage: Stage) => Stage): Promise<Following>;
 }
 
 interface Following {
@@ -81,7 +85,7 @@ async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> 
   const database = await createTestDatabase();
   closers.push(() => database.drop());
   const store = await database.openStore();
-  const follow = async (venue: ExchangeName, tradesFromMs?: number): Promise<Following> => {
+  const follow: World["follow"] = async (venue, tradesFromMs, between = (stage) => stage) => {
     const client = createExchange(venue, { restUrl: exchange.url, clock, rateLimitShare: 1 });
     const listed = await client.fetchMarkets(never);
     const stored = await store.putMarkets(venue, listed, { isSimulated: true });
@@ -101,7 +105,7 @@ async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> 
       wsUrl: exchange.url.replace("http", "ws"),
       markets,
       store,
-      stage: pipeline.stage,
+      stage: between(pipeline.stage),
       clock,
       random: seededRandom(seed),
       log: silentLog,
@@ -172,6 +176,44 @@ describe.each(["binance", "okx"] as const)("%s, followed live", (venue) => {
     await minutesFrom(world.clock, 6);
     expect(world.exchange.faults.struck("ws_drop")).toBeGreaterThan(10);
     await following.stop();
+    await expectTruth(world, venue, following);
+  });
+
+  it("hands on what it was about to hand on when it is told to stop", async () => {
+    const world = await openWorld();
+    let isSlow = false;
+    let waiting = 0;
+    const release = new AbortController();
+    const following = await world.follow(venue, undefined, (stage) => ({
+      get lastSequence() {
+        return stage.lastSequence;
+      },
+      get load() {
+        return stage.load;
+      },
+      read: (limits, signal) => stage.read(limits, signal),
+      ack: (staged) => stage.ack(staged),
+      settled: (sequence, signal) => stage.settled(sequence, signal),
+      end: () => stage.end(),
+      close: () => stage.close(),
+      // A stage that is full, or far away, for a while.
+      async append(batch, signal) {
+        if (isSlow && !release.signal.aborted) {
+          waiting++;
+          await world.clock
+            .sleep(3_600_000, AbortSignal.any([signal, release.signal]))
+            .catch(() => undefined);
+        }
+        return stage.append(batch, signal);
+      },
+    }));
+    await minutesFrom(world.clock, 2);
+    isSlow = true;
+    await until(() => waiting > 0);
+    await minutesFrom(world.clock, 0.3);
+    const stopped = following.stop();
+    release.abort();
+    await stopped;
     await expectTruth(world, venue, following);
   });
 

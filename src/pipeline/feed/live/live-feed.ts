@@ -90,6 +90,8 @@ export class LiveFeed {
   readonly #pages: BookPages;
   readonly #questions: QuietQuestions;
   #connections: LiveConnections | undefined;
+  /** Taken from the markets, and not in the stage yet. */
+  readonly #toHandOn: RecordBatch[] = [];
   readonly #counts = { trades: 0, candles: 0, books: 0, missingTrades: 0, duplicates: 0, resyncs: 0 };
   #unreadableSeen = 0;
   #unreadable = { count: 0, sinceMs: -Infinity, last: "" };
@@ -150,7 +152,7 @@ export class LiveFeed {
     const results = await Promise.allSettled([
       guard(connections.run(either)),
       guard(this.#pages.run(either)),
-      guard(this.#flushing(either)),
+      guard(this.#flushing(either, deadline)),
       guard(this.#comparing(either)),
       guard(this.#measuring(either)),
     ]);
@@ -306,7 +308,8 @@ export class LiveFeed {
   }
 
   /** Hands on what has come in, again and again; the stage's back-pressure is felt here and nowhere else. */
-  async #flushing(signal: AbortSignal): Promise<void> {
+  /** @param deadline a round that has begun when the signal is aborted is brought to its end */
+  async #flushing(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
     const { clock, exchangeClock, record } = this.#options;
     while (true) {
       await clock.sleep(FLUSH_EVERY_MS, signal);
@@ -315,15 +318,17 @@ export class LiveFeed {
       for (const each of this.#session.markets) each.tick(nowMs);
       await this.#handOn(
         this.#session.markets.flatMap((each) => each.take(nowMs)),
-        signal,
+        deadline,
       );
     }
   }
 
+  /** In order, and what could not be handed on comes first the next time: a book's later word would hide that one is lacking. */
   async #handOn(batches: readonly RecordBatch[], signal: AbortSignal): Promise<void> {
     const { stage, onGap } = this.#options;
     const marketOf = new Map(this.#session.markets.map(({ market }) => [market.id, market]));
-    for (const batch of batches) {
+    this.#toHandOn.push(...batches);
+    for (let batch; (batch = this.#toHandOn[0]); this.#toHandOn.shift()) {
       const kept = shedUnderPressure(batch, stage.load);
       await stage.append(kept, signal);
       this.#count(kept);
