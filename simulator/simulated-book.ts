@@ -28,6 +28,8 @@ const STEP_MS = 100;
 const PERIOD = 16;
 /** 7 * 7 = 49 leaves 1 when divided by 16, so that 7 undoes itself. */
 const TURN = 7;
+/** More steps than the slowest stream joins to one push. */
+const STEPS_SEEN_MAX = 64;
 /** A minute's usual move crosses so many cells. */
 const CELLS_A_MINUTE = 20;
 
@@ -81,31 +83,39 @@ export class SimulatedBook {
     return { bids: side(-1), asks: side(1) };
   }
 
-  /** What turns the book of `fromStep` into that of `toStep`: quantities are new totals, 0 removes. */
+  /**
+   * What turns the book of `fromStep`, and of every step after it, into that of `toStep`: quantities are new totals, 0 removes. As
+   * exchanges do, it names levels that moved there and back as well: a client may have seen them in between.
+   */
   changes(fromStep: number, toStep: number): BookSides {
-    const fromMid = this.#midAt(fromStep);
-    const toMid = this.#midAt(toStep);
+    const steps = stepsBetween(fromStep, toStep).map((step) => ({ step, mid: this.#midAt(step) }));
     const bids: BookLevel[] = [];
     const asks: BookLevel[] = [];
-    for (const cell of this.#touched({ fromStep, toStep, fromMid, toMid })) {
-      const before = this.#lotsAt(cell, fromStep, fromMid);
-      const after = this.#lotsAt(cell, toStep, toMid);
-      const wasBid = cell < fromMid;
-      const isBid = cell < toMid;
-      if (before === after && wasBid === isBid) continue;
+    for (const cell of this.#touched(steps)) {
+      const states = steps.map(({ step, mid }) => ({
+        lots: this.#lotsAt(cell, step, mid),
+        isBid: cell < mid,
+      }));
+      const after = states.at(-1);
+      if (!after || states.every(({ lots, isBid }) => lots === after.lots && isBid === after.isBid)) continue;
       const ticks = this.#ticksOf(cell);
       // A level that changed sides is removed from one and put on the other.
-      if (before > 0 && (after === 0 || wasBid !== isBid)) (wasBid ? bids : asks).push({ ticks, lots: 0 });
-      if (after > 0) (isBid ? bids : asks).push({ ticks, lots: after });
+      for (const isBid of [true, false]) {
+        const isThere = after.lots > 0 && after.isBid === isBid;
+        const wasThere = states.some((state) => state.lots > 0 && state.isBid === isBid);
+        if (isThere || wasThere) (isBid ? bids : asks).push({ ticks, lots: isThere ? after.lots : 0 });
+      }
     }
     return { bids: bids.reverse(), asks };
   }
 
-  /** Every cell that may differ between two steps, in ascending order. */
-  #touched(span: { fromStep: number; toStep: number; fromMid: number; toMid: number }): number[] {
-    const { fromStep, toStep, fromMid, toMid } = span;
-    const low = Math.min(fromMid, toMid);
-    const high = Math.max(fromMid, toMid);
+  /** Every cell that may differ between these steps, in ascending order. */
+  #touched(steps: readonly { readonly step: number; readonly mid: number }[]): number[] {
+    const mids = steps.map(({ mid }) => mid);
+    const low = Math.min(...mids);
+    const high = Math.max(...mids);
+    const fromStep = steps[0]?.step ?? 0;
+    const toStep = steps.at(-1)?.step ?? 0;
     const cells = new Set<number>();
     const add = (from: number, to: number): void => {
       for (let cell = Math.max(1, from); cell <= to; cell++) cells.add(cell);
@@ -155,6 +165,12 @@ export class SimulatedBook {
     this.#mid = Math.max(2, Math.floor(this.#tape.midTicks(step * this.stepMs) / this.#cellTicks));
     return this.#mid;
   }
+}
+
+/** Both and all between; only both where the market stood still for long, and there was nothing between. */
+function stepsBetween(fromStep: number, toStep: number): number[] {
+  if (toStep - fromStep > STEPS_SEEN_MAX) return [fromStep, toStep];
+  return Array.from({ length: toStep - fromStep + 1 }, (_, i) => fromStep + i);
 }
 
 function remainder(value: number): number {

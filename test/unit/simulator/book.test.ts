@@ -289,3 +289,34 @@ function signedCrc32(text: string): number {
   }
   return ~crc;
 }
+
+// A client that starts from a page of REST applies the change that reaches across it: levels that moved there and back between
+// its two ends have to be in it.
+it.each(["binance", "okx"] as const)("%s: a change continues every state between its two ends", (venue) => {
+  const { markets } = world(venue, [], 1_000);
+  let checked = 0;
+  for (const { book } of markets) {
+    const first = book.stepAt(FROM_MS) ?? NaN;
+    for (let from = first; from < first + 600; from++) {
+      for (const span of [2, 3, 10, 40]) {
+        for (const middle of new Set([from + 1, from + Math.floor(span / 2)])) {
+          const sides = { bids: new Map<number, number>(), asks: new Map<number, number>() };
+          for (const state of [book.at(middle), book.changes(from, from + span)])
+            for (const side of ["bids", "asks"] as const)
+              for (const { ticks, lots } of state[side])
+                if (lots === 0) sides[side].delete(ticks);
+                else sides[side].set(ticks, lots);
+          const wanted = book.at(from + span);
+          for (const side of ["bids", "asks"] as const)
+            if (
+              sides[side].size !== wanted[side].length ||
+              wanted[side].some(({ ticks, lots }) => sides[side].get(ticks) !== lots)
+            )
+              throw new Error(`${side}: from ${from} to ${from + span} over ${middle}`);
+          checked++;
+        }
+      }
+    }
+  }
+  expect(checked).toBeGreaterThan(1_000);
+});
