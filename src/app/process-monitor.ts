@@ -24,8 +24,6 @@ type CollectorStatus = Status["collectors"][number];
 /** The writer's rate is that of the last minute or so. */
 const RATE_OVER_MS = 60_000;
 const SAMPLE_EVERY_MS = 1_000;
-/** Weights and requests are counted by the minute, where a venue does not say otherwise. */
-const WINDOW_MS = 60_000;
 
 export class ProcessMonitor implements ProcessView {
   readonly startedMs: number;
@@ -122,12 +120,12 @@ export class ProcessMonitor implements ProcessView {
 
   rateLimits(): Status["rate_limits"] {
     return [...this.#parts.venues()].flatMap((venue) =>
-      (venue.condition?.().limits ?? []).map(({ name, used, allowed }) => ({
+      (venue.condition?.().limits ?? []).map(({ name, used, allowed, windowMs }) => ({
         exchange: venue.id,
         name,
         used,
         limit: allowed,
-        window_ms: WINDOW_MS,
+        window_ms: windowMs,
       })),
     );
   }

@@ -10,6 +10,7 @@ import { Pipeline } from "../pipeline/pipeline.js";
 import { openStage } from "../pipeline/stage/open-stage.js";
 import type { Store } from "../store/store.js";
 import { Alerts } from "../upkeep/alerts/alerts.js";
+import { AnnouncedMaintenance } from "../upkeep/alerts/announced-maintenance.js";
 import { trackFailures } from "../upkeep/alerts/failure-alerts.js";
 import { createNotifiers } from "../upkeep/alerts/notifiers.js";
 import { AlertWatch } from "../upkeep/alerts/watch/alert-watch.js";
@@ -37,6 +38,8 @@ const RETENTION_EVERY_MS = 6 * 3_600_000;
 const RETENTION_FIRST_AFTER_MS = 10 * 60_000;
 /** Four scrapes of a Prometheus that comes every quarter of a minute see at most two figures. */
 const WATCH_EVERY_MS = 30_000;
+/** Maintenance is announced hours ahead. */
+const ANNOUNCED_EVERY_MS = 5 * 60_000;
 /** When the first page is stored. */
 const WATCH_FIRST_AFTER_MS = 3_000;
 /** What is told at the very end has this long to get through. */
@@ -55,6 +58,7 @@ export class Runtime {
   readonly #log: Log;
   readonly #retention: RetentionConfig;
   readonly #http = new HttpClient();
+  readonly #announced: AnnouncedMaintenance;
   readonly #captures: Captures;
   readonly #errors: ApiErrorLogger;
   readonly #failures: ConsecutiveFailureTracker;
@@ -124,6 +128,12 @@ export class Runtime {
       mutes: instance.alerts.mutes,
     });
     this.alerts.start();
+    this.#announced = new AnnouncedMaintenance({
+      venues: () => this.#exchanges.values(),
+      alerts: this.alerts,
+      clock: systemClock,
+      log,
+    });
     this.figures = new Figures({ store, stage: this.pipeline.stage, clock: systemClock, dataDir });
     this.metrics = new Metrics({
       version: VERSION,
@@ -199,6 +209,12 @@ export class Runtime {
           everyMs: WATCH_EVERY_MS,
           firstAfterMs: WATCH_FIRST_AFTER_MS,
           run: () => this.look(),
+        },
+        {
+          name: "announcements",
+          everyMs: ANNOUNCED_EVERY_MS,
+          firstAfterMs: WATCH_FIRST_AFTER_MS,
+          run: (cycle) => this.#announced.look(cycle),
         },
       ],
     });

@@ -9,6 +9,7 @@ import type { MarketInfo } from "../core/model/market.js";
 import type { TradeCandidate, TradeNumbering } from "../core/model/trade.js";
 import type { BanMemory } from "../core/net/ban-memory.js";
 import type { Random } from "../core/random.js";
+import type { TimeRange } from "../core/range.js";
 import type { RetryLimits } from "../core/retry.js";
 import type { Timeframe } from "../core/timeframe.js";
 import type { LiveVenue } from "./live.js";
@@ -74,6 +75,7 @@ export interface LimitUse {
   readonly used: number;
   /** What the venue allows in a window, before our share of it. */
   readonly allowed: number;
+  readonly windowMs: number;
 }
 
 /** What holds requests back now. */
@@ -103,6 +105,11 @@ export interface RestExchange {
   fetchCandles(request: CandleRequest, signal: AbortSignal): Promise<CandlePage>;
   /** One page of trades. Venues keep them for days or months only: what is too old is `bad_request`. */
   fetchTrades(request: TradeRequest, signal: AbortSignal): Promise<TradePage>;
+  /**
+   * Maintenance the venue has announced and not ended yet, as far as it concerns market data; absent where no open endpoint tells.
+   * What the venue says of it is not to be relied on: an end may be far, and come sooner or later.
+   */
+  readonly fetchMaintenance?: (signal: AbortSignal) => Promise<readonly TimeRange[]>;
   /** For those who operate it; absent where nothing is counted. */
   readonly condition?: () => VenueCondition;
   /** Releases connections; requests under way fail. */

@@ -147,8 +147,10 @@ it.runIf(hasRedis)(
     await minute(30);
     await bringBack();
     await minute(36);
+    const lostFromMs = clock.nowMs() - MINUTE_MS;
     await redis.kill();
     await redis.restart({ isEmpty: true });
+    const lost = { startMs: lostFromMs, endMs: clock.nowMs() + MINUTE_MS };
     await minute(42);
     await collector.kill("SIGKILL");
     collector = start("collector");
@@ -191,7 +193,7 @@ it.runIf(hasRedis)(
       expect(await expectTrueCandles(store, truth, market)).toBeGreaterThanOrEqual(59);
     }
     expect(books).toBeGreaterThan(MARKETS_A_VENUE * 2 * 30);
-    await expectLivePartition(store, database);
+    await expectLivePartition(store, database, lost);
     expect(await store.audit({})).toEqual([]);
     await expectPartition(database.sql);
     const unstruck = exchange.faults.strikes().filter(({ strikes }) => strikes === 0);

@@ -24,8 +24,8 @@ const WAITERS_MAX = 1_000;
 export class PaceLimiter {
   /** Requests the exchange allows in a window. */
   readonly limit: number;
+  readonly windowMs: number;
   readonly #clock: Clock;
-  readonly #windowMs: number;
   readonly #budget: number;
   readonly #waitersMax: number;
   readonly #queue: { readonly admit: () => void }[] = [];
@@ -41,14 +41,14 @@ export class PaceLimiter {
     }
     this.limit = limit;
     this.#clock = clock;
-    this.#windowMs = windowMs;
+    this.windowMs = windowMs;
     this.#budget = Math.max(Math.floor(limit * share), 1);
     this.#waitersMax = waitersMax;
   }
 
   /** Requests that left within the last window. */
   get used(): number {
-    const sinceMs = this.#clock.nowMs() - this.#windowMs;
+    const sinceMs = this.#clock.nowMs() - this.windowMs;
     return this.#leftMs.filter((leftMs) => leftMs > sinceMs).length;
   }
 
@@ -64,7 +64,7 @@ export class PaceLimiter {
     }
     if (this.#queue.length >= this.#waitersMax) {
       throw new TickwellError(
-        { kind: "rate_limit", retryAfterMs: Math.max(this.#waitMs(), this.#windowMs) },
+        { kind: "rate_limit", retryAfterMs: Math.max(this.#waitMs(), this.windowMs) },
         `${this.#queue.length} requests wait for the rate limit already; ask less at once, or raise rate_limit`,
       );
     }
@@ -121,9 +121,9 @@ export class PaceLimiter {
   #waitMs(): number {
     const nowMs = this.#clock.nowMs();
     const oldestMs = this.#leftMs.length < this.#budget ? undefined : this.#leftMs[0];
-    const freeMs = oldestMs === undefined ? nowMs : oldestMs + this.#windowMs;
+    const freeMs = oldestMs === undefined ? nowMs : oldestMs + this.windowMs;
     // A clock that was set back must not stop us for as long as it was wrong.
-    const waitMs = Math.min(freeMs - nowMs, this.#windowMs);
+    const waitMs = Math.min(freeMs - nowMs, this.windowMs);
     return Math.max(waitMs, this.#pausedUntilMs - nowMs, 0);
   }
 }

@@ -39,6 +39,7 @@ const OFFSET_MAX_MS = 10 * 60_000;
  * the window or the pause ends, looks again, and admits from the front. It runs only while somebody waits.
  */
 export class WeightLimiter {
+  readonly windowMs = WINDOW_MS;
   readonly #clock: Clock;
   readonly #share: number;
   readonly #waitersMax: number;

@@ -52,7 +52,7 @@ export function createBinanceRest(host: BinanceHost, options: ExchangeOptions): 
     setWeightLimit: (limit) => limiter.setLimit(limit),
     condition: () => ({
       bannedUntilMs: client.bannedUntilMs,
-      limits: [{ name: "weight_1m", used: limiter.used, allowed: limiter.limit }],
+      limits: [{ name: "weight_1m", used: limiter.used, allowed: limiter.limit, windowMs: limiter.windowMs }],
     }),
   };
 }

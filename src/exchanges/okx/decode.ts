@@ -8,6 +8,8 @@ import type { TradeCandidate } from "../../core/model/trade.js";
 import { describeIssue } from "../describe-issue.js";
 import { malformed } from "../malformed.js";
 import { multiplyDecimals } from "../../core/multiply-decimals.js";
+import type { TimeRange } from "../../core/range.js";
+import { asObject } from "../wire-fields.js";
 
 /**
  * The list in an answer: `{"code":"0","msg":"","data":[…]}`.
@@ -92,6 +94,32 @@ export function decodeServerTime(json: unknown): number {
     typeof entry === "object" && entry !== null && "ts" in entry ? decodeInteger(entry.ts) : undefined;
   if (timeMs !== undefined && timeMs > 0) return timeMs;
   throw malformed("$.data[0].ts", "$.data[0].ts is not a time in whole milliseconds");
+}
+
+/** WebSocket, trading, trading by products, others: what touches market data. Loans, copy trading and the like do not. */
+const STATUS_SERVICES = new Set(["0", "5", "9", "99"]);
+const STATUS_STATES = new Set(["scheduled", "ongoing", "pre_open"]);
+
+/**
+ * Announced maintenance of the production environment:
+ * ```json
+ * {"title":"Spot System Upgrade","state":"scheduled","begin":"1620723600000","end":"1620724200000","serviceType":"5","env":"1"}
+ * ```
+ * A row that cannot be read is left out: nothing depends on it but when an alert is told.
+ * @throws TickwellError `malformed_payload` for an answer that is no list
+ * @see https://www.okx.com/docs-v5/en/#status
+ */
+export function decodeMaintenance(json: unknown): readonly TimeRange[] {
+  return decodeEnvelope(json).flatMap((row) => {
+    const { state, begin, end, serviceType, env = "1" } = asObject(row) ?? {};
+    const startMs = decodeInteger(begin);
+    const endMs = decodeInteger(end);
+    const concerns =
+      STATUS_STATES.has(String(state)) && STATUS_SERVICES.has(String(serviceType)) && env === "1";
+    return concerns && startMs !== undefined && endMs !== undefined && startMs < endMs
+      ? [{ startMs, endMs }]
+      : [];
+  });
 }
 
 const SPOT = z.object({

@@ -8,7 +8,7 @@ import { OKX_TIMEFRAMES } from "./bars.js";
 import { fetchBookPage } from "./book-page.js";
 import { OKX_BOOK_RULES } from "./book-rules.js";
 import { CANDLES_MAX, OkxCandles } from "./candle-page.js";
-import { decodeInstruments, decodeServerTime } from "./decode.js";
+import { decodeInstruments, decodeMaintenance, decodeServerTime } from "./decode.js";
 import { createOkxRest, OKX_ENDPOINTS } from "./rest.js";
 import { OKX_DIALECT } from "./stream.js";
 import { fetchTradePage } from "./trade-page.js";
@@ -92,6 +92,13 @@ export function createOkx(options: ExchangeOptions): Exchange {
       dialect: OKX_DIALECT,
       bookRules: OKX_BOOK_RULES,
       fetchBook: (request, signal) => fetchBookPage(client, request, signal),
+    },
+
+    fetchMaintenance(signal) {
+      return client.get(
+        { endpoint: OKX_ENDPOINTS.status, weight: 1, params: {}, read: decodeMaintenance },
+        signal,
+      );
     },
 
     condition,

@@ -12,18 +12,20 @@ export const OKX_ENDPOINTS = {
   historyCandles: "/api/v5/market/history-candles",
   historyTrades: "/api/v5/market/history-trades",
   books: "/api/v5/market/books",
+  status: "/api/v5/system/status",
 } as const;
 
-/** Requests per endpoint and IP in every two seconds, as documented. */
-const LIMITS: Readonly<Record<string, number>> = {
-  [OKX_ENDPOINTS.instruments]: 20,
-  [OKX_ENDPOINTS.time]: 10,
-  [OKX_ENDPOINTS.candles]: 40,
-  [OKX_ENDPOINTS.historyCandles]: 20,
-  [OKX_ENDPOINTS.historyTrades]: 20,
-  [OKX_ENDPOINTS.books]: 40,
-};
 const WINDOW_MS = 2_000;
+/** Requests per endpoint and IP in every window, as documented. */
+const LIMITS: Readonly<Record<string, { readonly limit: number; readonly windowMs: number }>> = {
+  [OKX_ENDPOINTS.instruments]: { limit: 20, windowMs: WINDOW_MS },
+  [OKX_ENDPOINTS.time]: { limit: 10, windowMs: WINDOW_MS },
+  [OKX_ENDPOINTS.candles]: { limit: 40, windowMs: WINDOW_MS },
+  [OKX_ENDPOINTS.historyCandles]: { limit: 20, windowMs: WINDOW_MS },
+  [OKX_ENDPOINTS.historyTrades]: { limit: 20, windowMs: WINDOW_MS },
+  [OKX_ENDPOINTS.books]: { limit: 40, windowMs: WINDOW_MS },
+  [OKX_ENDPOINTS.status]: { limit: 1, windowMs: 5_000 },
+};
 
 export interface OkxRest {
   readonly client: RestClient;
@@ -34,9 +36,9 @@ export interface OkxRest {
 export function createOkxRest(options: ExchangeOptions): OkxRest {
   const { clock, rateLimitShare: share } = options;
   const limiters = new Map(
-    Object.entries(LIMITS).map(([endpoint, limit]) => [
+    Object.entries(LIMITS).map(([endpoint, { limit, windowMs }]) => [
       endpoint,
-      new PaceLimiter({ clock, limit, windowMs: WINDOW_MS, share }),
+      new PaceLimiter({ clock, limit, windowMs, share }),
     ]),
   );
   const limiterOf = (endpoint: string): PaceLimiter => {
@@ -60,7 +62,12 @@ export function createOkxRest(options: ExchangeOptions): OkxRest {
     client,
     condition: () => ({
       bannedUntilMs: client.bannedUntilMs,
-      limits: [...limiters].map(([name, { used, limit }]) => ({ name, used, allowed: limit })),
+      limits: [...limiters].map(([name, { used, limit, windowMs }]) => ({
+        name,
+        used,
+        allowed: limit,
+        windowMs,
+      })),
     }),
   };
 }

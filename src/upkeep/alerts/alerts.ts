@@ -18,6 +18,7 @@ import {
   type Told,
 } from "./alert-message.js";
 import { Delivery } from "./delivery.js";
+import type { TimeRange } from "../../core/range.js";
 import { endOfMaintenance, type MaintenanceWindow } from "./maintenance.js";
 import { endOfMute, type Mute } from "./mute.js";
 import { groupOf, newTrouble, storedTrouble, type Trouble } from "./trouble.js";
@@ -65,6 +66,7 @@ const COUNT_SAVE_MS = 30_000;
 export class Alerts {
   readonly #options: AlertsOptions &
     Required<Pick<AlertsOptions, "maintenance" | "mutes" | "groupMs" | "keysMax">>;
+  readonly #announced = new Map<string, readonly TimeRange[]>();
   readonly #troubles = new Map<string, Trouble>();
   /** Troubles and ends to be told. */
   readonly #pending = new Set<Trouble>();
@@ -98,6 +100,11 @@ export class Alerts {
   /** Begins to work in the background: tells what an earlier run could not tell any more. */
   start(): void {
     this.#wake();
+  }
+
+  /** What an exchange has announced for itself; takes the place of what it announced before. */
+  announce(exchange: string, windows: readonly TimeRange[]): void {
+    this.#announced.set(exchange, windows);
   }
 
   /** Says that there is a trouble. Said again before its end, it only counts. */
@@ -261,8 +268,13 @@ export class Alerts {
   }
 
   #isHeldBack(trouble: Trouble, nowMs: number): boolean {
-    const { maintenance, mutes } = this.#options;
+    const { mutes } = this.#options;
     const { exchange, key } = trouble.alert;
+    const announced = exchange === undefined ? [] : (this.#announced.get(exchange) ?? []);
+    const maintenance = [
+      ...this.#options.maintenance,
+      ...announced.map((window) => ({ ...window, exchange })),
+    ];
     const endMs = Math.max(
       endOfMaintenance(maintenance, { exchange, nowMs }),
       endOfMute(mutes, { key, nowMs }),

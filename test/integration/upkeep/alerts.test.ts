@@ -241,6 +241,27 @@ describe("Alerts", () => {
     ]);
   });
 
+  it("heeds what the exchange itself announces, until it announces something else", async () => {
+    const alerts = newAlerts();
+    alerts.announce("binance", [{ startMs: T0, endMs: T0 + HOUR_MS }]);
+    alerts.raise(alert("A"));
+    alerts.raise(alert("O", { exchange: "okx" }));
+    await passing(() => told().length === 1);
+    expect(told()).toEqual(["trouble failures:O"]);
+    // It lasts longer than was announced.
+    alerts.announce("binance", [{ startMs: T0, endMs: T0 + 2 * HOUR_MS }]);
+    await clock.advance(HOUR_MS);
+    await alerts.flush(never);
+    expect(told()).toEqual(["trouble failures:O"]);
+    alerts.announce("binance", []);
+    alerts.raise(alert("C", { key: "quality:C" }));
+    await passing(() => told().length === 2);
+    expect(told()).toEqual(["trouble failures:O", "trouble quality:C"]);
+    await clock.advance(HOUR_MS);
+    await passing(() => told().length === 3);
+    expect(told()[2]).toBe("trouble failures:A");
+  });
+
   it("holds the end of a trouble back, too, and forgets it when the trouble returns meanwhile", async () => {
     const alerts = newAlerts({
       maintenance: [{ startMs: T0 + 10_000, endMs: T0 + HOUR_MS, exchange: "binance" }],

@@ -7,6 +7,7 @@ import {
   decodeCandle,
   decodeEnvelope,
   decodeInstruments,
+  decodeMaintenance,
   decodeTrade,
 } from "../../../../src/exchanges/okx/decode.js";
 import { multiplyDecimals } from "../../../../src/core/multiply-decimals.js";
@@ -29,6 +30,38 @@ describe("multiplyDecimals", () => {
   it("gives nothing rather than digits it would have to drop", () => {
     const long = decimal(`0.${"1".repeat(40)}`);
     expect(multiplyDecimals(long, long)).toBeUndefined();
+  });
+});
+
+describe("decodeMaintenance", () => {
+  const row = {
+    state: "scheduled",
+    begin: "1620723600000",
+    end: "1620724200000",
+    serviceType: "5",
+    env: "1",
+  };
+
+  it("gives the times of maintenance that concerns market data", () => {
+    const window = { startMs: 1_620_723_600_000, endMs: 1_620_724_200_000 };
+    const rows = [row, { ...row, state: "ongoing", serviceType: "0" }, { ...row, state: "pre_open" }];
+    expect(decodeMaintenance(answerOf(rows))).toEqual([window, window, window]);
+  });
+
+  it.each([
+    ["what is over", { state: "completed" }],
+    ["what is off", { state: "canceled" }],
+    ["other services", { serviceType: "8" }],
+    ["the demo environment", { env: "2" }],
+    ["an end that is not told", { end: "" }],
+    ["an end before its beginning", { end: "1620723500000" }],
+    ["a time that is none", { begin: "soon" }],
+  ])("leaves out %s", (_name, change) => {
+    expect(decodeMaintenance(answerOf([{ ...row, ...change }, null, "x"]))).toEqual([]);
+  });
+
+  it("refuses what is no answer", () => {
+    expect(() => decodeMaintenance({ code: "50001", data: [] })).toThrow(/expected \{"code":"0"/);
   });
 });
 
