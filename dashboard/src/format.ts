@@ -40,3 +40,8 @@ export function formatUtc(iso: string, withSeconds = true): string {
 export function formatLocal(iso: string): string {
   return `${new Date(iso).toLocaleString(undefined, { timeZoneName: "short" })} · ${iso}`;
 }
+
+/** `1 gap`, `2 gaps`. */
+export function counted(count: number, what: string): string {
+  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -183,7 +183,10 @@ export const marketSummarySchema = z
       .number()
       .nullable()
       .meta({ description: "now minus the end of what is proven without a hole, of the shortest candles" }),
-    open_gaps: count,
+    open_gaps: count.meta({ description: "of candles and trades: what can be repaired" }),
+    book_outages_24h: count.meta({
+      description: "times without a valid order book, which nobody can repair",
+    }),
     missing_candles: count,
     open_tasks: count.meta({ description: "pending and running" }),
     failed_tasks: count,
@@ -488,6 +491,7 @@ export const statusSchema = z
       candles_covered: count.meta({ description: "stored or proven void" }),
       candles_missing: count,
       open_gaps: count,
+      book_outages_24h: count,
       pending_tasks: count,
       running_tasks: count,
       failed_tasks: count,

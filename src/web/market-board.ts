@@ -40,6 +40,7 @@ export interface BoardTotals {
   readonly candlesExpected: number;
   readonly candlesMissing: number;
   readonly openGaps: number;
+  readonly bookOutages: number;
 }
 
 export class MarketBoard {
@@ -92,7 +93,8 @@ export class MarketBoard {
       verified_percent: score?.verifiedPercent ?? null,
       lag_ms: medianLag(reading.lags.get(marketId)),
       behind_ms: behindMs(main, reading.nowMs),
-      open_gaps: series.reduce((sum, { gaps }) => sum + gaps.length, 0),
+      open_gaps: gapsOf(series, isRepairable),
+      book_outages_24h: gapsOf(series, (each) => !isRepairable(each)),
       missing_candles: series.reduce((sum, each) => sum + missingCandles(each), 0),
       open_tasks: tasks?.open ?? 0,
       failed_tasks: tasks?.failed ?? 0,
@@ -108,7 +110,8 @@ export class MarketBoard {
       series: all.length,
       candlesExpected: all.reduce((sum, each) => sum + candlesIn(each.expected, each.timeframe), 0),
       candlesMissing: all.reduce((sum, each) => sum + missingCandles(each), 0),
-      openGaps: all.reduce((sum, { gaps }) => sum + gaps.length, 0),
+      openGaps: gapsOf(all, isRepairable),
+      bookOutages: gapsOf(all, (each) => !isRepairable(each)),
     };
   }
 
@@ -137,6 +140,15 @@ export class MarketBoard {
     ]);
     return { nowMs, series, prices, scores, lags, tasks, events };
   }
+}
+
+/** No exchange keeps past books: a time without one is on record, and nothing is left to do about it. */
+function isRepairable({ dataType }: SeriesHoles): boolean {
+  return dataType !== "orderbook";
+}
+
+function gapsOf(series: readonly SeriesHoles[], which: (each: SeriesHoles) => boolean): number {
+  return series.filter(which).reduce((sum, { gaps }) => sum + gaps.length, 0);
 }
 
 /** The shortest candles; undefined for a market without any. */

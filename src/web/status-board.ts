@@ -54,7 +54,7 @@ export class StatusBoard {
     const markets = database ? await directory.all() : [];
     const totals = database
       ? await board.totals()
-      : { series: 0, candlesExpected: 0, candlesMissing: 0, openGaps: 0 };
+      : { series: 0, candlesExpected: 0, candlesMissing: 0, openGaps: 0, bookOutages: 0 };
     const diskFree = await process.diskFreeBytes().catch(() => undefined);
     const { capabilities } = store;
     return {
@@ -93,6 +93,7 @@ export class StatusBoard {
         candles_covered: Math.max(0, totals.candlesExpected - totals.candlesMissing),
         candles_missing: totals.candlesMissing,
         open_gaps: totals.openGaps,
+        book_outages_24h: totals.bookOutages,
         pending_tasks: database?.tasks.pending ?? 0,
         running_tasks: database?.tasks.running ?? 0,
         failed_tasks: database?.tasks.failed ?? 0,

@@ -136,7 +136,14 @@ describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
     await page
       .getByRole("heading", { name: /candles are missing|gaps are open/ })
       .waitFor({ timeout: 60_000 });
-    await page.getByRole("heading", { name: /The data is whole/ }).waitFor({ timeout: 90_000 });
+    await page
+      .getByRole("heading", { name: /The data is whole/ })
+      .waitFor({ timeout: 90_000 })
+      .catch(async (error: unknown) => {
+        const { totals } = (await (await fetch(`${url}api/v1/status`)).json()) as { totals: unknown };
+        const said = await page.locator("main h1").innerText();
+        throw new Error(`${String(error)}\n${said}\n${JSON.stringify(totals)}\n${stderr()}`);
+      });
     expect(await row.getByRole("img").getAttribute("aria-label")).toMatch(/^last 24 hours: covered/);
     expect(await page.evaluate(() => (globalThis as unknown as { kept?: boolean }).kept)).toBe(true);
     expect(await page.getByRole("status").first().innerText()).toContain("live");

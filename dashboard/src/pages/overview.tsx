@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { askAll, type Market, type Status } from "../api.js";
-import { formatCount, formatDuration, formatPercent } from "../format.js";
+import { counted, formatCount, formatDuration, formatPercent } from "../format.js";
 import { useAsked, useStream } from "../hooks.js";
 import { Ago, Badge, Loaded, marketHref } from "../parts/common.js";
 import { Strip } from "../parts/strip.js";
@@ -207,7 +207,8 @@ function Verdict({ status: { totals } }: { status: Status }): JSX.Element {
         <Badge state="good">The data is whole</Badge>{" "}
         <small>
           {formatCount(totals.candles_covered)} candles stored or proven void, in {formatCount(totals.series)}{" "}
-          series of {formatCount(totals.markets)} markets
+          series of {counted(totals.markets, "market")}
+          <Outages count={totals.book_outages_24h} />
         </small>
       </>
     );
@@ -215,16 +216,22 @@ function Verdict({ status: { totals } }: { status: Status }): JSX.Element {
     <>
       <Badge state={working > 0 ? "busy" : "warn"}>
         {missing > 0
-          ? `${formatCount(missing)} candles are missing`
-          : `${formatCount(totals.open_gaps)} gaps are open`}
+          ? `${counted(missing, "candle")} ${missing === 1 ? "is" : "are"} missing`
+          : `${counted(totals.open_gaps, "gap")} ${totals.open_gaps === 1 ? "is" : "are"} open`}
       </Badge>{" "}
       <small>
-        on record in {formatCount(totals.open_gaps)} gaps;{" "}
-        {working > 0 ? `${formatCount(working)} repairs under way` : "waiting for their next attempt"}
+        {missing > 0 ? `on record in ${counted(totals.open_gaps, "gap")}` : "on record"};{" "}
+        {working > 0 ? `${counted(working, "repair")} under way` : "waiting for the next attempt"}
         {totals.failed_tasks > 0 ? `, ${formatCount(totals.failed_tasks)} given up` : ""}
+        <Outages count={totals.book_outages_24h} />
       </small>
     </>
   );
+}
+
+/** What is lost for good, beside what can be repaired. */
+function Outages({ count }: { count: number }): JSX.Element | null {
+  return count === 0 ? null : <>; {counted(count, "time")} without a valid order book in the last 24 h</>;
 }
 
 function Row({

@@ -90,7 +90,10 @@ function HeatMap({ days, dates }: { days: readonly QualityDay[]; dates: readonly
                   : `${market}, ${date}: nothing expected`;
                 return (
                   <td key={date} class={grade < 0 ? "grade-none" : `grade-${grade}`} title={words}>
-                    <a href={marketHref(market, { at: `${date}T12:00:00Z` })} aria-label={words}>
+                    <a
+                      href={marketHref(market, { at: `${date}T12:00:00Z` })}
+                      aria-label={grade < 0 ? words : `grade ${grade}: ${words}`}
+                    >
                       {grade < 0 ? "·" : grade}
                     </a>
                   </td>

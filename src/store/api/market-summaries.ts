@@ -12,6 +12,7 @@ export interface SeriesHoles {
   readonly dataType: LedgerDataType;
   readonly timeframe: Timeframe | undefined;
   readonly expected: readonly TimeRange[];
+  /** Of an order book only those that overlap the window asked for: they stay for ever. */
   readonly gaps: readonly TimeRange[];
   /** Only those that overlap the window asked for. */
   readonly voids: readonly TimeRange[];
@@ -55,7 +56,7 @@ const MS = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::
 /** The newest entries of the gap log among which a market's last event is looked for. */
 const EVENTS_LOOKED_AT = 20_000;
 
-/** Of every series, or of these markets'; voids within `window`. */
+/** Of every series, or of these markets'; voids, and times without a book, within `window`. */
 export async function readHoles(
   pool: Pool,
   marketIds: readonly number[] | undefined,
@@ -82,7 +83,8 @@ export async function readHoles(
             ${starts("p.voids")} AS void_starts, ${ends("p.voids")} AS void_ends
      FROM series s
      CROSS JOIN LATERAL (
-       SELECT s.expected - coalesce(range_agg(tstzrange(v.start_time, v.end_time)), '{}') AS gaps,
+       SELECT CASE WHEN s.data_type = 'orderbook' THEN s.expected * tstzmultirange(tstzrange($2, $3)) ELSE s.expected END
+                - coalesce(range_agg(tstzrange(v.start_time, v.end_time)), '{}') AS gaps,
               coalesce(range_agg(tstzrange(v.start_time, v.end_time)) FILTER (
                 WHERE v.evidence = 'exchange_void' AND v.start_time < $3 AND v.end_time > $2), '{}') AS voids
        FROM coverage v WHERE v.market_id = s.market_id AND v.data_type = s.data_type AND v.timeframe = s.timeframe
