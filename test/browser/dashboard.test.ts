@@ -2,6 +2,7 @@
 // use it, and nothing is said on the console. Needs Debian's chromium.
 import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
 import axe from "axe-core";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -33,6 +34,28 @@ const PAGES = [
   "#/quality",
   "#/system",
 ];
+
+/** Asks as TradingView's datafeed does, and draws what it is told. */
+const CHART_PAGE = `<!doctype html><link rel="icon" href="data:,"><script src="/lightweight-charts.js"></script><body><script type="module">
+  const ask = async (path, query) => (await fetch("/udf/" + path + "?" + new URLSearchParams(query))).json();
+  const { supported_resolutions } = await ask("config", {});
+  const [{ symbol }] = await ask("search", { query: "BTC", type: "", exchange: "", limit: "5" });
+  const { ticker } = await ask("symbols", { symbol });
+  const to = await ask("time", {});
+  const range = { symbol: ticker ?? symbol, resolution: supported_resolutions[0], from: to - 6 * 3600, to };
+  const history = await ask("history", range);
+  const marks = await ask("marks", range);
+  const chart = LightweightCharts.createChart(document.body, { width: 880, height: 460 });
+  const series = chart.addSeries(LightweightCharts.CandlestickSeries, { upColor: "#00c800", downColor: "#c80000", borderVisible: false });
+  series.setData(history.t.map((time, i) => ({ time, open: history.o[i], high: history.h[i], low: history.l[i], close: history.c[i] })));
+  chart.timeScale().fitContent();
+  await new Promise(requestAnimationFrame);
+  const picture = chart.takeScreenshot();
+  const { data } = picture.getContext("2d").getImageData(0, 0, picture.width, picture.height);
+  let coloured = 0;
+  for (let i = 0; i < data.length; i += 4) if (data[i + 2] < 40 && Math.abs(data[i] - data[i + 1]) > 100) coloured++;
+  globalThis.drawn = { bars: history.t.length, marks: (marks.id ?? marks).length, coloured };
+</script>`;
 
 let browser: Browser;
 let exchange: SimulatedExchange;
@@ -67,10 +90,18 @@ async function freePort(): Promise<number> {
   });
 }
 
-/** The program, following simulated markets; @returns the address of its dashboard. */
-async function startProgram(): Promise<{ url: string; stderr: () => string }> {
+interface Program {
+  readonly port: number;
+  /** Of its dashboard. */
+  readonly url: string;
+  readonly stderr: () => string;
+  readonly kill: () => Promise<unknown>;
+}
+
+/** The program, following simulated markets. */
+async function startProgram(wantedPort?: number): Promise<Program> {
   const folder = await newWorkFolder();
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
   await folder.configure({
     instance: { storage: { url: database.url }, api: { port }, log: { format: "json" } },
     collector: {
@@ -94,7 +125,7 @@ async function startProgram(): Promise<{ url: string; stderr: () => string }> {
     },
   );
   expect(cli.hasEnded, cli.stderr).toBe(false);
-  return { url, stderr: () => cli.stderr };
+  return { port, url, stderr: () => cli.stderr, kill: () => cli.kill("SIGKILL") };
 }
 
 /** A page that remembers what its console said. */
@@ -164,6 +195,45 @@ describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
     await page.setViewportSize({ width: 390, height: 800 });
     const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
     expect(overflow).toBeLessThanOrEqual(0);
+    expect(complaints).toEqual([]);
+  });
+
+  it("says when the program is gone, and goes on when it is back", async () => {
+    const { url, port, kill } = await startProgram();
+    const { page } = await openPage({});
+    await page.goto(url);
+    await page.evaluate(() => ((globalThis as unknown as { kept: boolean }).kept = true));
+    const state = page.getByRole("status").first();
+    await state.getByText("live").waitFor({ timeout: 30_000 });
+    await page.getByRole("row", { name: /binance:BTC/ }).waitFor();
+    await kill();
+    await state.getByText("connection lost").waitFor({ timeout: 30_000 });
+    // What was there stays readable.
+    expect(await page.getByRole("row", { name: /binance:BTC/ }).count()).toBe(1);
+    await startProgram(port);
+    await state.getByText("live").waitFor({ timeout: 60_000 });
+    expect(await page.evaluate(() => (globalThis as unknown as { kept?: boolean }).kept)).toBe(true);
+  });
+
+  it("the datafeed for TradingView draws a chart, with gaps as marks", async () => {
+    const { url } = await startProgram();
+    const { page, complaints } = await openPage({ viewport: { width: 900, height: 500 } });
+    const library = fileURLToPath(
+      import.meta
+        .resolve("lightweight-charts")
+        .replace(/[^/]+$/, "lightweight-charts.standalone.production.js"),
+    );
+    // A page of somebody else's, in front of the same server.
+    await page.route("**/chart.html", (route) =>
+      route.fulfill({ contentType: "text/html", body: CHART_PAGE }),
+    );
+    await page.route("**/lightweight-charts.js", (route) => route.fulfill({ path: library }));
+    await page.goto(`${url}chart.html`);
+    await page.waitForFunction("globalThis.drawn !== undefined", undefined, { timeout: 30_000 });
+    const drawn = await page.evaluate<{ bars: number; marks: number; coloured: number }>("drawn");
+    expect(drawn.bars).toBeGreaterThan(200);
+    expect(drawn.marks).toBeGreaterThanOrEqual(0);
+    expect(drawn.coloured).toBeGreaterThan(1_000);
     expect(complaints).toEqual([]);
   });
 });
