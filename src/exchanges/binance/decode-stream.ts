@@ -52,12 +52,7 @@ function decodeObject(
     return [malformed(topic, "$.data.s", `expected ${channel.nativeSymbol}, found ${show(data.s)}`)];
   switch (data.e) {
     case "aggTrade":
-      return channel.kind === "trades" ? decodeTradeEvent(topic, data, data) : unexpected(topic, data.e);
-    case "trade":
-      // The fills themselves carry one id where aggregates carry two.
-      return channel.kind === "trades"
-        ? decodeTradeEvent(topic, data, { ...data, a: data.t, f: data.t, l: data.t })
-        : unexpected(topic, data.e);
+      return channel.kind === "trades" ? decodeTradeEvent(topic, data) : unexpected(topic, data.e);
     case "depthUpdate":
       return channel.kind === "book" ? [decodeDepth(topic, data)] : unexpected(topic, data.e);
     case "kline":
@@ -90,8 +85,8 @@ function decodeControl(frame: WireObject): readonly LiveMessage[] {
   return event === undefined ? [malformed(undefined, "$", "neither data nor an answer")] : IGNORED;
 }
 
-function decodeTradeEvent(topic: string, raw: WireObject, row: WireObject): readonly LiveMessage[] {
-  const { candidate, id } = decodeAggTrade(row);
+function decodeTradeEvent(topic: string, raw: WireObject): readonly LiveMessage[] {
+  const { candidate, id } = decodeAggTrade(raw);
   // A duplicate that Binance has taken back holds an id and no trade: kept as unreadable, its id on record as missing.
   if (candidate === undefined) return [malformed(topic, "$.data.f", `trade ${show(id)} was taken back`)];
   return [{ kind: "trades", topic, candidates: [{ ...candidate, raw }] }];
