@@ -54,7 +54,7 @@ const symbol = z.strictObject({
         .int()
         .min(1)
         .max(400) // what OKX keeps; Binance's books are fetched with 1,000
-        .default(20) // what most models look at; forty levels of a second take 5 GB a year, compressed a tenth of it
+        .default(20) // what most models look at; twice twenty levels every second take 100 MB a day
         .describe("Levels a side of the stored snapshots."),
       interval: duration("100ms", "1h")
         .default("1s") // the stream changes ten times as often; a second is what others resample to
