@@ -11,6 +11,7 @@ import { formatTime } from "../../core/time.js";
 import { openZipEntry } from "../../core/zip-entry.js";
 import type { ArchiveDay, ArchiveRequest, CandleArchive } from "../archive.js";
 import { sha256OfChecksum } from "../../core/checksum-file.js";
+import { readRetryAfter } from "../refusal-text.js";
 
 export interface BinanceArchiveOptions {
   /** Another host, for tests. */
@@ -31,6 +32,8 @@ const CSV_BYTES_MAX = 32 * 1024 ** 2;
 const DAY_MS = 86_400_000;
 const SAMPLE_CHARS_MAX = 200;
 const NOT_FOUND = 404;
+/** A file is wanted today; who asks for more time than this is not taken at his word. */
+const PAUSE_MS_MAX = 3_600_000;
 
 export class BinanceArchive implements CandleArchive {
   readonly #options: BinanceArchiveOptions;
@@ -83,15 +86,14 @@ export class BinanceArchive implements CandleArchive {
     const response = await this.#http.getBytes(url, { timeoutMs, signal, bodyBytesMax: ZIP_BYTES_MAX });
     if (response.status === NOT_FOUND) return undefined;
     if (response.status === 200) return response.bytes;
-    throw refusal(url, response);
+    throw refusal(url, response, this.#options.clock.nowMs());
   }
 }
 
-function refusal(url: string, { status, header }: HttpBytesResponse): TickwellError {
+function refusal(url: string, { status, header }: HttpBytesResponse, receivedMs: number): TickwellError {
   const message = `${url}: answered HTTP ${status}`;
   if (status === 429) {
-    const seconds = Number(header("retry-after") ?? Number.NaN);
-    const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
+    const retryAfterMs = readRetryAfter(header("retry-after"), { receivedMs, maxMs: PAUSE_MS_MAX });
     return new TickwellError({ kind: "rate_limit", retryAfterMs }, message);
   }
   if (status >= 500) return new TickwellError({ kind: "exchange", code: String(status) }, message);

@@ -20,17 +20,22 @@ let archive: CandleArchive | undefined;
 let files: Map<string, Buffer>;
 let statuses: Map<string, number[]>;
 let asked: string[];
+let retryAfter: string;
 
 beforeEach(async () => {
   files = new Map();
   statuses = new Map();
   asked = [];
+  sleeps = [];
   server = createServer((request, response) => {
     const path = request.url ?? "";
     asked.push(path);
     const bytes = files.get(path);
     const status = statuses.get(path)?.shift() ?? (bytes ? 200 : 404);
-    response.writeHead(status, { "content-type": "application/zip" }).end(status === 200 ? bytes : "");
+    const headers = status === 429 ? { "retry-after": retryAfter } : {};
+    response
+      .writeHead(status, { "content-type": "application/zip", ...headers })
+      .end(status === 200 ? bytes : "");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -41,7 +46,7 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const sleeps: number[] = [];
+let sleeps: number[] = [];
 function open(exchange = "binance"): CandleArchive {
   archive = createArchive(exchange, {
     baseUrl: url,
@@ -124,6 +129,19 @@ describe("BinanceArchive", () => {
     serve([line(0)]);
     statuses.set(PATH, [503, 500]);
     expect((await fetchDay())?.candidates).toHaveLength(1);
+  });
+
+  it.each([
+    ["30", 30_000],
+    ["Mon, 01 Jan 2024 00:01:00 GMT", 60_000],
+    ["99999999999", 3_600_000],
+  ])("waits as long as it is told, an hour at most: %s", async (told, waitedMs) => {
+    serve([line(0)]);
+    statuses.set(PATH, [429]);
+    retryAfter = told;
+    expect((await fetchDay())?.candidates).toHaveLength(1);
+    // The jitter of this retry is the last millisecond.
+    expect(sleeps).toEqual([waitedMs + 1]);
   });
 
   it("gives up at once where asking again does not help", async () => {
