@@ -175,7 +175,8 @@ describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
         const said = await page.locator("main h1").innerText();
         throw new Error(`${String(error)}\n${said}\n${JSON.stringify(totals)}\n${stderr()}`);
       });
-    expect(await row.getByRole("img").getAttribute("aria-label")).toMatch(/^last 24 hours: covered/);
+    // Rows are asked for less often than the first line.
+    await row.getByRole("img", { name: /^last 24 hours: covered/ }).waitFor({ timeout: 30_000 });
     expect(await page.evaluate(() => (globalThis as unknown as { kept?: boolean }).kept)).toBe(true);
     expect(await page.getByRole("status").first().innerText()).toContain("live");
 
