@@ -104,7 +104,7 @@ describe("an ordinary user", () => {
     if (isRoot) await chown(home, NOBODY, NOBODY);
     const options = { ...ordinary, cwd: home, env: { HOME: home }, packageFolder: copy.folder };
     const { status, stdout, stderr } = await runCli(["--json", "demo", "--duration", "15s"], options);
-    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect({ status, stderr }, stdout).toMatchObject({ status: 0 });
     expect(JSON.parse(stdout)).toMatchObject({ simulated: true, audit: [], truth: { differences: 0 } });
     expect(folder.postmasterPid(join(home, "data/demo"))).toBeUndefined();
   });

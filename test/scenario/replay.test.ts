@@ -174,7 +174,7 @@ async function contents(database: TestDatabase): Promise<Record<string, unknown>
 
 describe.each(["binance", "okx"] as const)("%s, captured and replayed", (venue) => {
   it("gives the same rows, claims and gaps as the live run", async () => {
-    const live = await captureLive(venue, 6, 200_000);
+    const live = await captureLive(venue, 6, 50_000);
     const files = await captured();
     expect(files.length).toBeGreaterThan(1);
     const ends: CaptureEnd[] = [];

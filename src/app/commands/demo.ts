@@ -197,7 +197,7 @@ class Demo {
           mode: { history: { since: "7d" } },
           quality: { lookback: "7d" },
           // A slow machine is minutes late at sixty times the speed of time: revisions of all of them are noticed.
-          request: { overlap: 20 },
+          request: { overlap: 60 },
           backfill: { void_confirm_after: "5m" },
         }),
         `demo ${name}`,
