@@ -109,6 +109,12 @@ async function dropDay(client: PoolClient, job: DayJob): Promise<number | undefi
   const day = oldestDay(await lockExpected(client, kind, marketId), keptDays(events, marketId), cutoffMs);
   if (day === undefined) return undefined;
   const range = [marketId, formatTime(day.startMs), formatTime(day.endMs)];
+  // No market has this id: nothing is deleted, but the chunks of the day are locked for deleting before they are read. TimescaleDB's
+  // jobs rewrite a chunk under a lock that lets readers in and writers wait: who reads first and deletes then deadlocks with them.
+  await client.query(
+    `DELETE FROM ${kind.table} WHERE market_id = -1 AND ts >= $1 AND ts < $2`,
+    range.slice(1),
+  );
   await client.query(
     `WITH cut AS MATERIALIZED (
        SELECT * FROM coverage WHERE market_id = $1 AND data_type = '${kind.dataType}' AND timeframe = '' AND start_time < $3 AND end_time > $2
