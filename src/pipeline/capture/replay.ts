@@ -98,7 +98,11 @@ class Replay {
       }
       case "opened": {
         const { channel, streams } = this.#at(event.channel);
-        streams.onOpened(channel, event.connection);
+        streams.onOpened(channel, {
+          connectionId: event.connection,
+          receivedMs: event.atMs,
+          exchangeNowMs: event.exchangeMs,
+        });
         return;
       }
       case "lost": {

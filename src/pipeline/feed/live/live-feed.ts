@@ -201,8 +201,14 @@ export class LiveFeed {
       {
         pages: this.#pages,
         resubscribe: (channel) => this.#connections?.resubscribe(channel),
-        onPage: (channel, page) =>
-          record?.({ kind: "page", channel: this.#indexOf(channel), page, ...this.#at() }),
+        onPage: (channel, page, { receivedMs, exchangeNowMs }) =>
+          record?.({
+            kind: "page",
+            channel: this.#indexOf(channel),
+            page,
+            atMs: receivedMs,
+            exchangeMs: exchangeNowMs,
+          }),
         exchangeNowMs: () => exchangeClock.nowMs(),
         nowMs: () => clock.nowMs(),
         onTrade: tap && ((market, trade) => tap.trade(market, trade)),
@@ -275,13 +281,11 @@ export class LiveFeed {
           ?.onMessage(channel, message, { connectionId, receivedMs, exchangeNowMs });
       },
       opened: (channel, connectionId) => {
-        record?.({
-          kind: "opened",
-          channel: this.#indexOf(channel),
-          connection: connectionId,
-          ...this.#at(),
-        });
-        this.#session.streamsOf.get(channel)?.onOpened(channel, connectionId);
+        const at = this.#at();
+        record?.({ kind: "opened", channel: this.#indexOf(channel), connection: connectionId, ...at });
+        this.#session.streamsOf
+          .get(channel)
+          ?.onOpened(channel, { connectionId, receivedMs: at.atMs, exchangeNowMs: at.exchangeMs });
       },
       lost: (channel, loss) => {
         record?.({ kind: "lost", channel: this.#indexOf(channel), loss, ...this.#at() });

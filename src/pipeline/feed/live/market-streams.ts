@@ -35,7 +35,9 @@ export interface MarketStreamsOptions {
   readonly pages: Pick<BookPages, "request">;
   readonly resubscribe: (channel: LiveChannel) => void;
   /** Told before the book is, for captures; undefined when the page could not be had. */
-  readonly onPage?: ((channel: LiveChannel, page: BookPage | undefined) => void) | undefined;
+  readonly onPage?:
+    | ((channel: LiveChannel, page: BookPage | undefined, arrival: Omit<BookArrival, "connectionId">) => void)
+    | undefined;
   readonly exchangeNowMs: () => number;
   readonly nowMs: () => number;
   /** Told of each trade as it is taken. Must not throw. */
@@ -94,10 +96,8 @@ export class MarketStreams {
     return this.#candles.get(timeframe)?.lastOpenTimeMs;
   }
 
-  onOpened(channel: LiveChannel, connectionId: number): void {
-    if (channel.kind !== "book") return;
-    const { nowMs, exchangeNowMs } = this.#options;
-    this.book?.onOpened({ connectionId, receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() });
+  onOpened(channel: LiveChannel, opening: BookArrival): void {
+    if (channel.kind === "book") this.book?.onOpened(opening);
   }
 
   onLost(channel: LiveChannel, loss: { reason: "disconnected" | "stale" | "refused"; detail: string }): void {
@@ -126,9 +126,11 @@ export class MarketStreams {
   /** The page the book has asked for; undefined when it could not be had. */
   onPage(page: BookPage | undefined): void {
     const { nowMs, exchangeNowMs, onPage } = this.#options;
-    if (this.#bookChannel) onPage?.(this.#bookChannel, page);
+    // One time for both: a replay gives what was recorded, and has to come to the same rows.
+    const arrival = { receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() };
+    if (this.#bookChannel) onPage?.(this.#bookChannel, page, arrival);
     if (page === undefined) this.book?.onPageFailed();
-    else this.book?.onPage(page, { receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() });
+    else this.book?.onPage(page, arrival);
   }
 
   /** A frame of this market that could not be read is kept, and counted where it belongs. */
