@@ -1,7 +1,7 @@
 // From the socket to the committed row: trades of twenty markets sent by a process of its own over a real WebSocket, followed by the live
 // feed, staged in memory or in Redis, written to an embedded PostgreSQL with fsync on. The lag of a trade is the time from its sending to
 // the end of the commit that holds it; what the feed waits on purpose to hand on many at once (a quarter of a second) is in it.
-// npx tsx bench/latency.ts [--short]
+// npx tsx bench/latency.ts [--short] [--rates=1000,10000]
 import { fork, type ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -18,7 +18,12 @@ import type { Store } from "../src/store/store.js";
 import { hasRedis, startRedis } from "../test/support/redis-server.js";
 import { BTC_USDT, IS_SHORT, printTable, withStore } from "./support.js";
 
-const RATES = IS_SHORT ? [1_000] : [1_000, 10_000, 25_000, 50_000];
+const chosen = process.argv.find((argument) => argument.startsWith("--rates="));
+const RATES = chosen
+  ? chosen.slice("--rates=".length).split(",").map(Number)
+  : IS_SHORT
+    ? [1_000]
+    : [1_000, 10_000, 25_000, 50_000];
 const SECONDS = IS_SHORT ? 3 : 60;
 const STAGE_ROWS_MAX = 200_000;
 /** How long what is under way at the end may take to arrive. */
