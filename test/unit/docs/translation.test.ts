@@ -13,6 +13,9 @@ const prose = (text: string): string => text.replace(/^```[^]*?^```$/gm, "");
 const headings = (text: string): string[] => all(prose(text), /^(#+) /gm);
 const links = (text: string): string[] =>
   all(prose(text), /\]\(([^)]+)\)/g).filter((target) => !/^README/.test(target));
+/** Commands, keys and addresses in running text; in another order where the language wants it. */
+const inline = (text: string): string[] =>
+  [...all(prose(text), /(`[^`\n]+`)/g), ...all(prose(text), /(<http[^>]+>)/g)].sort();
 const points = (text: string): number => all(prose(text), /^(-) /gm).length;
 const tableRows = (text: string): string[] =>
   all(prose(text), /^(\|.*)$/gm)
@@ -30,6 +33,7 @@ describe("README.md and README.zh-TW.md", () => {
     ["the same code", codeBlocks],
     ["the same links and pictures", links],
     ["the same rows of tables", tableRows],
+    ["the same commands and addresses in the text", inline],
     ["as many points", points],
   ] as [string, (text: string) => unknown][])("have %s", (_, of) => {
     expect(of(chinese)).toEqual(of(english));
