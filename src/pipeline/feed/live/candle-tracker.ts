@@ -37,7 +37,10 @@ const COMPARED = ["open", "high", "low", "close", "volume"] as const;
 export class CandleTracker {
   readonly #options: CandleTrackerOptions;
   readonly #before: Neighbour[];
-  readonly #builder: CandleBuilder;
+  #builder: CandleBuilder;
+  /** Of the trades that were built from: the last id, and the latest time. */
+  #builtId = -Infinity;
+  #builtMs = -Infinity;
   #candles: Candle[] = [];
   #rejected: Rejection[] = [];
   /** Closed candles of which only a refused row has come in, by open time. */
@@ -94,12 +97,22 @@ export class CandleTracker {
     this.#rejected.push(rejection);
   }
 
-  /** Trades of an unbroken run, ascending by id. A hole begins anew with {@link restartTrades}. */
+  /**
+   * Trades as they are handed on. A hole begins anew with {@link restartTrades}. One whose id lies behind is late, or of a count
+   * begun anew, which the newer time tells: either way its candle cannot be compared.
+   */
   addTrades(trades: readonly Trade[]): void {
-    const first = trades[0];
-    if (first === undefined) return;
-    this.#builtFromMs ??= first.timeMs + 1;
-    for (const trade of trades) this.#builder.add(trade);
+    for (const trade of trades) {
+      this.#builtFromMs ??= trade.timeMs + 1;
+      if (trade.id <= this.#builtId) {
+        this.restartTrades(trade.timeMs + 1);
+        if (trade.timeMs <= this.#builtMs) continue;
+        this.#builder = new CandleBuilder(this.#options.timeframe);
+      }
+      this.#builder.add(trade);
+      this.#builtId = trade.id;
+      this.#builtMs = Math.max(this.#builtMs, trade.timeMs);
+    }
   }
 
   /** Trades are missing before `fromMs`: candles that hold any of that time cannot be compared. */
