@@ -1,4 +1,4 @@
-// What venues' refusals have in common: words to quote, and how long to wait.
+// Words to quote of a venue's refusal.
 
 const TEXT_CHARS_MAX = 200;
 
@@ -9,18 +9,4 @@ export function quotable(text: string): string {
     .replace(/\s+/g, " ")
     .trim();
   return line.length > TEXT_CHARS_MAX ? `${line.slice(0, TEXT_CHARS_MAX)}…` : line;
-}
-
-/**
- * A Retry-After in milliseconds, at most `maxMs`: seconds, or the date a gateway may send; undefined where there is none
- * or it is neither.
- */
-export function readRetryAfter(
-  header: string | undefined,
-  { receivedMs, maxMs }: { receivedMs: number; maxMs: number },
-): number | undefined {
-  if (header === undefined) return undefined;
-  const isSeconds = /^\d+(\.\d+)?$/.test(header);
-  const afterMs = isSeconds ? Math.ceil(Number(header) * 1_000) : Date.parse(header) - receivedMs;
-  return Number.isNaN(afterMs) ? undefined : Math.min(Math.max(afterMs, 0), maxMs);
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { WebSocket, type RawData } from "ws";
 import { TickwellError, type Fault } from "../fault.js";
 import { onAbort } from "./abort.js";
+import { readRetryAfter } from "./retry-after.js";
 
 export interface WsHandlers {
   /** A whole text frame. Must not throw. */
@@ -154,8 +155,10 @@ function faultOf(host: string, error: Error): TickwellError {
 /** What an HTTP answer instead of the upgrade means. */
 function refusalOf(host: string, response: IncomingMessage, nowMs: number): TickwellError {
   const status = response.statusCode ?? 0;
-  const retryAfter = Number(response.headers["retry-after"]);
-  const retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined;
+  const retryAfterMs = readRetryAfter(response.headers["retry-after"], {
+    receivedMs: nowMs,
+    maxMs: BAN_MOST_MS,
+  });
   response.destroy();
   return new TickwellError(
     faultOfStatus(status, { retryAfterMs, nowMs }),
@@ -163,8 +166,10 @@ function refusalOf(host: string, response: IncomingMessage, nowMs: number): Tick
   );
 }
 
-/** Without a Retry-After a ban lasts at least so long. */
+/** No ban is shorter, whatever its answer says. */
 const BAN_LEAST_MS = 120_000;
+/** Nor longer: a nonsensical time must not keep a stream closed for years. */
+const BAN_MOST_MS = 3 * 86_400_000;
 
 function faultOfStatus(
   status: number,
@@ -175,7 +180,7 @@ function faultOfStatus(
       return { kind: "rate_limit", retryAfterMs };
     case 403:
     case 418:
-      return { kind: "ip_ban", untilMs: nowMs + (retryAfterMs ?? BAN_LEAST_MS) };
+      return { kind: "ip_ban", untilMs: nowMs + Math.max(retryAfterMs ?? 0, BAN_LEAST_MS) };
     case 451:
       return { kind: "geo_blocked" };
     case 401:

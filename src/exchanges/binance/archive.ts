@@ -11,7 +11,7 @@ import { formatTime } from "../../core/time.js";
 import { openZipEntry } from "../../core/zip-entry.js";
 import type { ArchiveDay, ArchiveRequest, CandleArchive } from "../archive.js";
 import { sha256OfChecksum } from "../../core/checksum-file.js";
-import { readRetryAfter } from "../refusal-text.js";
+import { readRetryAfter } from "../../core/net/retry-after.js";
 
 export interface BinanceArchiveOptions {
   /** Another host, for tests. */

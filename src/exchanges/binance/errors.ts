@@ -3,7 +3,8 @@
 import { TickwellError, type Fault } from "../../core/fault.js";
 import type { HttpResponse } from "../../core/net/http-client.js";
 import { formatTime } from "../../core/time.js";
-import { quotable, readRetryAfter } from "../refusal-text.js";
+import { readRetryAfter } from "../../core/net/retry-after.js";
+import { quotable } from "../refusal-text.js";
 
 export interface RefusedRequest {
   /** ccxt's id of the venue that refused. */

@@ -2,7 +2,8 @@
 // which most refusals are. Out: a TickwellError. The only place that reads OKX's status and error codes.
 import { TickwellError, type Fault } from "../../core/fault.js";
 import type { HttpResponse } from "../../core/net/http-client.js";
-import { quotable, readRetryAfter } from "../refusal-text.js";
+import { readRetryAfter } from "../../core/net/retry-after.js";
+import { quotable } from "../refusal-text.js";
 
 export interface RefusedRequest {
   readonly host: string;
