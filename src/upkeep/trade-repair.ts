@@ -12,7 +12,13 @@ import { formatMarketName } from "../core/model/market.js";
 import type { TradeBatch } from "../core/model/record-batch.js";
 import type { TradeCandidate } from "../core/model/trade.js";
 import type { RestExchange } from "../exchanges/exchange.js";
-import { judgeWindow, lastIdOf, type FetchedWindow, type TradeGap } from "../pipeline/feed/trade-window.js";
+import {
+  countsAnew,
+  judgeWindow,
+  lastIdOf,
+  type FetchedWindow,
+  type TradeGap,
+} from "../pipeline/feed/trade-window.js";
 import type { Stage } from "../pipeline/stage/stage.js";
 import type { StoredMarket } from "../store/store.js";
 
@@ -71,10 +77,17 @@ export class TradeRepair {
     let missingIds = 0;
     let sequence = 0;
     let afterId = gap.afterId;
+    const isCountedAnew = countsAnew(gap);
     for (let startMs = gap.startMs; startMs < gap.endMs; startMs += WINDOW_MS) {
       const endMs = Math.min(startMs + WINDOW_MS, gap.endMs);
       const isLast = endMs === gap.endMs;
-      const window: TradeGap = { startMs, endMs, afterId, beforeId: isLast ? gap.beforeId : undefined };
+      const window: TradeGap = {
+        startMs,
+        endMs,
+        afterId,
+        beforeId: isLast ? gap.beforeId : undefined,
+        ...(isCountedAnew ? { isCountedAnew } : {}),
+      };
       const candidates = await this.#fetch(
         market,
         window,
@@ -96,7 +109,7 @@ export class TradeRepair {
       trades += batch.trades.length;
       missingIds += batch.missing.reduce((sum, each) => sum + each.lastId - each.firstId + 1, 0);
       const lastId = lastIdOf(batch.trades, numbering);
-      if (lastId !== undefined) afterId = Math.max(afterId ?? lastId, lastId);
+      if (lastId !== undefined && !isCountedAnew) afterId = Math.max(afterId ?? lastId, lastId);
     }
     if (sequence > 0) await stage.settled(sequence, signal);
     return { trades, missingIds };

@@ -6,6 +6,7 @@
 //    that millisecond. No void holds such a trade.
 // 3. A refused row is a trade all the same: its id is a hole, and nothing is claimed, nor taken for void, from where it may
 //    have stood to the next id that is known.
+// 4. Where the exchange began to count anew, rows are stored and nothing is claimed: the gap stays on record.
 import type { Rejection } from "../../core/model/candle-batch.js";
 import { NO_TALLY } from "../../core/model/live-tally.js";
 import type { MissingTrades, TradeBatch, TradeRun } from "../../core/model/record-batch.js";
@@ -24,6 +25,24 @@ export interface TradeGap extends TimeRange {
   readonly afterId: number | undefined;
   /** The first id behind it; undefined where nothing is known behind. */
   readonly beforeId: number | undefined;
+  /** Part of a gap within which the exchange began to count anew: see {@link countsAnew}. */
+  readonly isCountedAnew?: boolean | undefined;
+}
+
+/** By so much ids lie back where trades only changed places in time. */
+const NEIGHBOURS_MAX = 100;
+
+/**
+ * The exchange began to count anew within a gap (a market listed again): the ids behind it lie far below those before it. Where the
+ * old count ended nobody can tell, so that nothing is proven there.
+ */
+export function countsAnew({ afterId, beforeId }: TradeGap): boolean {
+  return (
+    afterId !== undefined &&
+    beforeId !== undefined &&
+    beforeId * 2 <= afterId &&
+    afterId - beforeId > NEIGHBOURS_MAX
+  );
 }
 
 export interface FetchedWindow {
@@ -48,6 +67,8 @@ export function judgeWindow(fetched: FetchedWindow): TradeBatch {
     exchangeNowMs,
     hasContiguousIds: false,
   });
+  if (window.isCountedAnew ?? countsAnew(window))
+    return unclaimed(marketId, window, { trades, rejected, receivedMs });
   return batchOf(marketId, window, {
     trades: trades.filter((trade) => isInside(window, continuityOf(trade, numbering))),
     edge: trades.filter((trade) => reachesInto(window, trade, continuityOf(trade, numbering))),
@@ -143,12 +164,42 @@ function batchOf(
     runs,
     voids: isEmpty && emptyFromMs < window.endMs ? [{ startMs: emptyFromMs, endMs: window.endMs }] : [],
     missing,
-    rejected: rejected.map(({ rule, detail, timeMs, raw }): Rejection => ({
-      rule,
-      detail,
-      openTimeMs: timeMs,
-      raw,
-    })),
+    rejected: rejected.map(rejectionOf),
+    tally: NO_TALLY,
+    receivedMs,
+  };
+}
+
+function rejectionOf({ rule, detail, timeMs, raw }: TradeRejection): Rejection {
+  return { rule, detail, openTimeMs: timeMs, raw };
+}
+
+/** The rows of a time in which two counts meet: kept, but proof of nothing. */
+function unclaimed(
+  marketId: number,
+  { startMs, endMs, afterId = 0 }: TradeGap,
+  found: { trades: readonly Trade[]; rejected: readonly TradeRejection[]; receivedMs: number },
+): TradeBatch {
+  const { trades, rejected, receivedMs } = found;
+  return {
+    kind: "trades",
+    marketId,
+    evidence: "rest_page",
+    trades: trades.filter(({ timeMs }) => timeMs >= startMs && timeMs < endMs),
+    runs: [],
+    voids: [],
+    missing: [
+      {
+        startMs,
+        endMs,
+        firstId: afterId + 1,
+        lastId: afterId + 1,
+        reason: "absent",
+        detail: `the exchange counts its trades anew after ${afterId}: where the old count ended is not known`,
+        nextAskMs: receivedMs + ASK_AGAIN_MS,
+      },
+    ],
+    rejected: rejected.map(rejectionOf),
     tally: NO_TALLY,
     receivedMs,
   };
