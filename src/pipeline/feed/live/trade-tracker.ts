@@ -5,7 +5,7 @@
 // 3. A run claims the time up to the last trade's millisecond, and a millisecond at least: one without time would have
 //    nothing to stand on. What comes next begins there; that ids go on is what proves the border.
 // 4. Ids that lie far below the last one, with times after it, are a count begun anew (a market listed again): the run ends,
-//    another begins, and the time between is a gap.
+//    another begins, and the time between is a gap. So it is where one absurd id has opened a hole that everything falls into.
 // 5. The state outlives connections: whatever a broken one has cost shows in the first id after it.
 import type { Rejection } from "../../../core/model/candle-batch.js";
 import type { MissingTrades, TradeBatch, TradeRun } from "../../../core/model/record-batch.js";
@@ -156,18 +156,21 @@ export class TradeTracker {
   #place(trade: Trade, receivedMs: number): void {
     const { firstId, lastId } = continuityOf(trade, this.#options.numbering);
     if (this.#lastId !== undefined && firstId <= this.#lastId) {
-      if (this.#givenUp.some((gap) => firstId >= gap.firstId && lastId <= gap.lastId)) {
+      const isLate = this.#givenUp.some((gap) => firstId >= gap.firstId && lastId <= gap.lastId);
+      const isAnew = this.#isCountedAnew(trade);
+      if (isLate && !isAnew) {
         // Stored without a claim: the repair that is under way proves the rest of its gap.
         this.#counts.add("outOfOrder");
         this.#trades.push(trade);
         this.#options.onTrade?.(trade);
         return;
       }
-      this.#counts.add("duplicates");
-      if (!this.#isCountedAnew(trade)) return;
+      if (!isLate) this.#counts.add("duplicates");
+      if (!isAnew) return;
       this.#closeRun();
       this.#lastId = undefined;
       this.#latestMs = -Infinity;
+      this.#givenUp = [];
     }
     this.#impossible = 0;
     if (this.#lastId === undefined || firstId === this.#lastId + 1) {
