@@ -2,7 +2,7 @@
 // prices of all markets move. Needs Debian's chromium, and a build (`npm run build`).
 // npx tsx bench/dashboard.ts [--short]
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { systemClock } from "../src/core/clock.js";
 import { parseDecimal } from "../src/core/decimal.js";
 import { silentLog } from "../src/core/log.js";
@@ -11,7 +11,17 @@ import type { Trade } from "../src/core/model/trade.js";
 import { LiveHub } from "../src/pipeline/live-hub.js";
 import type { Store, StoredMarket } from "../src/store/store.js";
 import { startApi } from "../src/web/server.js";
-import { IS_SHORT, makeCandles, median, MINUTE_MS, printTable, requireGoal, withStore } from "./support.js";
+import { launchChromium } from "../test/support/chromium.js";
+import {
+  IS_SHORT,
+  makeCandles,
+  median,
+  MINUTE_MS,
+  printTable,
+  requireGoal,
+  storeCandles,
+  withStore,
+} from "./support.js";
 
 const SIZES = IS_SHORT ? [30] : [10, 100, 1_000];
 const CANDLES = IS_SHORT ? 60 : 1_440;
@@ -79,18 +89,7 @@ async function look(store: Store, size: number): Promise<Seen[]> {
   try {
     const seen: Seen[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const browser = await chromium.launch({
-        executablePath: "/usr/bin/chromium",
-        args: [
-          "--no-sandbox",
-          "--disable-gpu",
-          "--disable-quic",
-          "--no-first-run",
-          "--disable-background-networking",
-          "--disable-component-update",
-          "--disable-sync",
-        ],
-      });
+      const browser = await launchChromium();
       try {
         seen.push(await lookOnce(browser, server.url, size));
       } finally {
@@ -163,21 +162,7 @@ async function fill(store: Store, size: number): Promise<StoredMarket[]> {
   const startMs = endMs - CANDLES * MINUTE_MS;
   const moved = candles.map((candle, i) => ({ ...candle, openTimeMs: startMs + i * MINUTE_MS }));
   for (const { id } of markets) {
-    await store.expect({ marketId: id, timeframe: "1m" }, { startMs, endMs });
-    await store.commit([
-      {
-        kind: "candles",
-        marketId: id,
-        timeframe: "1m",
-        source: "rest",
-        evidence: "rest_page",
-        candles: moved,
-        voids: [],
-        missing: [],
-        rejected: [],
-        receivedMs: endMs,
-      },
-    ]);
+    await storeCandles(store, id, moved);
   }
   return [...markets];
 }

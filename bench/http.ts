@@ -23,6 +23,7 @@ import {
   never,
   printTable,
   requireGoal,
+  storeCandles,
   withStore,
   YEAR_START_MS,
 } from "./support.js";
@@ -62,7 +63,7 @@ parentPort.on("message", () => parentPort.postMessage(lags));
 await withStore(async (store) => {
   const [market] = await store.putMarkets("binance", [BTC_USDT], { isSimulated: true });
   if (!market) throw new Error("no market");
-  await fill(store, market);
+  await storeCandles(store, market.id, makeCandles(ROWS));
   const hub = new LiveHub();
   const server = await startApi({
     store,
@@ -80,25 +81,6 @@ await withStore(async (store) => {
     await server.close();
   }
 });
-
-async function fill(store: Store, { id }: StoredMarket): Promise<void> {
-  const range = { startMs: YEAR_START_MS, endMs: YEAR_START_MS + ROWS * MINUTE_MS };
-  await store.expect({ marketId: id, timeframe: "1m" }, range);
-  await store.commit([
-    {
-      kind: "candles",
-      marketId: id,
-      timeframe: "1m",
-      source: "rest",
-      evidence: "rest_page",
-      candles: makeCandles(ROWS),
-      voids: [],
-      missing: [],
-      rejected: [],
-      receivedMs: range.endMs,
-    },
-  ]);
-}
 
 function candlesUrl(server: ApiServer, more: string): string {
   const to = YEAR_START_MS + ROWS * MINUTE_MS;

@@ -66,6 +66,31 @@ export function makeCandles(count: number): Candle[] {
   });
 }
 
+/** Stores 1m candles without a hole, proven, as a page of REST would be. */
+export async function storeCandles(
+  store: Store,
+  marketId: number,
+  candles: readonly Candle[],
+): Promise<void> {
+  const startMs = candles[0]?.openTimeMs ?? 0;
+  const endMs = startMs + candles.length * MINUTE_MS;
+  await store.expect({ marketId, timeframe: "1m" }, { startMs, endMs });
+  await store.commit([
+    {
+      kind: "candles",
+      marketId,
+      timeframe: "1m",
+      source: "rest",
+      evidence: "rest_page",
+      candles,
+      voids: [],
+      missing: [],
+      rejected: [],
+      receivedMs: endMs,
+    },
+  ]);
+}
+
 function fixed(units: number, digits: number): Decimal {
   const text = String(units).padStart(digits + 1, "0");
   const decimal = parseDecimal(`${text.slice(0, -digits)}.${text.slice(-digits)}`);

@@ -86,7 +86,7 @@ export class TradeRepair {
         endMs,
         afterId,
         beforeId: isLast ? gap.beforeId : undefined,
-        ...(isCountedAnew ? { isCountedAnew } : {}),
+        isCountedAnew,
       };
       const candidates = await this.#fetch(
         market,

@@ -1,30 +1,18 @@
 // The dashboard in a real browser, against the running program: what goes wrong shows up and mends itself on the page, everybody can
 // use it, and nothing is said on the console. Needs Debian's chromium.
-import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import axe from "axe-core";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/core/clock.js";
 import { startSimulatedExchange, type SimulatedExchange } from "../../simulator/simulated-exchange.js";
+import { hasChromium, launchChromium } from "../support/chromium.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { spawnCli } from "../support/spawn-cli.js";
 import { until } from "../support/until.js";
 import { newWorkFolder } from "../support/work-folder.js";
 
-const CHROMIUM = "/usr/bin/chromium";
-/** In CI its absence is a failure, not a reason to skip. */
-const hasChromium = existsSync(CHROMIUM) || process.env.CI === "true";
-const ARGUMENTS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 /** So long the exchange fails for one market, by the machine's clock. */
 const TROUBLE_MS = 20_000;
 const PAGES = [
@@ -63,7 +51,7 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   if (!hasChromium) return;
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  browser = await launchChromium();
   const nowMs = systemClock.nowMs();
   exchange = await startSimulatedExchange({
     seed: 1,

@@ -2,15 +2,11 @@
 // runs claim nothing else.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { TradeCandidate } from "../../src/core/model/trade.js";
 import type { TradeBatch } from "../../src/core/model/record-batch.js";
 import { TradeTracker } from "../../src/pipeline/feed/live/trade-tracker.js";
+import { tradeCandidate } from "../support/trades.js";
 
 const START_MS = 1_700_000_000_000;
-
-function candidateAt(id: number, timeMs: number): TradeCandidate {
-  return { id, firstFillId: id, lastFillId: id, timeMs, price: "100", qty: "1", side: "buy", raw: id };
-}
 
 /** What a stream does with a trade: nothing, drop it, send it again later, or hold it back for so many others. */
 const fate = fc.oneof(
@@ -55,7 +51,7 @@ it("accounts for every id: stored once, or missing by number; and claims only wh
         let nowMs = START_MS;
         sent.forEach(({ id, timeMs: tradeMs }, i) => {
           nowMs = Math.max(nowMs, tradeMs);
-          tracker.add([candidateAt(id, tradeMs)], { receivedMs: nowMs, exchangeNowMs: nowMs });
+          tracker.add([tradeCandidate(id, tradeMs)], { receivedMs: nowMs, exchangeNowMs: nowMs });
           const batch = takes[i % takes.length] ? tracker.take(nowMs) : undefined;
           if (batch) batches.push(batch);
         });

@@ -157,7 +157,7 @@ function refusalOf(host: string, response: IncomingMessage, nowMs: number): Tick
   const status = response.statusCode ?? 0;
   const retryAfterMs = readRetryAfter(response.headers["retry-after"], {
     receivedMs: nowMs,
-    maxMs: BAN_MOST_MS,
+    maxMs: PAUSE_MOST_MS,
   });
   response.destroy();
   return new TickwellError(
@@ -168,8 +168,8 @@ function refusalOf(host: string, response: IncomingMessage, nowMs: number): Tick
 
 /** No ban is shorter, whatever its answer says. */
 const BAN_LEAST_MS = 120_000;
-/** Nor longer: a nonsensical time must not keep a stream closed for years. */
-const BAN_MOST_MS = 3 * 86_400_000;
+/** A nonsensical time must not keep a stream closed for years. */
+const PAUSE_MOST_MS = 3 * 86_400_000;
 
 function faultOfStatus(
   status: number,

@@ -40,6 +40,7 @@ describe("README.md and README.zh-TW.md", () => {
   });
 
   it("have something to compare", () => {
-    for (const of of [headings, codeBlocks, links, tableRows]) expect(of(english).length).toBeGreaterThan(5);
+    for (const of of [headings, codeBlocks, links, tableRows, inline])
+      expect(of(english).length).toBeGreaterThan(5);
   });
 });

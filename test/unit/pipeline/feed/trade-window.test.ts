@@ -1,20 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { TradeCandidate } from "../../../../src/core/model/trade.js";
 import { judgeWindow, type TradeGap } from "../../../../src/pipeline/feed/trade-window.js";
+import { tradeCandidate } from "../../../support/trades.js";
 
 const T0 = Date.UTC(2024, 0, 10);
 const GAP: TradeGap = { startMs: T0, endMs: T0 + 60_000, afterId: 1_000, beforeId: 3 };
 
-const tradeAt = (id: number, ms: number): TradeCandidate => ({
-  id,
-  firstFillId: id,
-  lastFillId: id,
-  timeMs: T0 + ms,
-  price: "100",
-  qty: "1",
-  side: "buy",
-  raw: id,
-});
+const tradeAt = (id: number, ms: number): TradeCandidate => tradeCandidate(id, T0 + ms);
 
 const judge = (window: TradeGap, candidates: readonly TradeCandidate[]) =>
   judgeWindow({

@@ -5,19 +5,11 @@ import { SPOT_BOOK_RULES } from "../../../../../src/exchanges/binance/book-rules
 import { MarketStreams } from "../../../../../src/pipeline/feed/live/market-streams.js";
 import { DEFAULT_VALIDATION } from "../../../../../src/pipeline/gate/validation.js";
 import { BTC_USDT } from "../../../../support/candles.js";
+import { tradeCandidate } from "../../../../support/trades.js";
 
 const T0 = Date.UTC(2024, 0, 10);
 
-const tradeAt = (id: number, ms: number): TradeCandidate => ({
-  id,
-  firstFillId: id,
-  lastFillId: id,
-  timeMs: T0 + ms,
-  price: "100",
-  qty: "1",
-  side: "buy",
-  raw: id,
-});
+const tradeAt = (id: number, ms: number): TradeCandidate => tradeCandidate(id, T0 + ms);
 
 /** One market with trades and candles. */
 function follow() {

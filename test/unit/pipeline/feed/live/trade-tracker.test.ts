@@ -1,20 +1,12 @@
 import { expect, it } from "vitest";
 import type { TradeCandidate } from "../../../../../src/core/model/trade.js";
 import { TradeTracker } from "../../../../../src/pipeline/feed/live/trade-tracker.js";
+import { tradeCandidate } from "../../../../support/trades.js";
 
 const T0 = Date.UTC(2024, 0, 10);
 const HOUR_MS = 3_600_000;
 
-const tradeAt = (id: number, ms: number): TradeCandidate => ({
-  id,
-  firstFillId: id,
-  lastFillId: id,
-  timeMs: T0 + ms,
-  price: "100",
-  qty: "1",
-  side: "buy",
-  raw: id,
-});
+const tradeAt = (id: number, ms: number): TradeCandidate => tradeCandidate(id, T0 + ms);
 
 it("goes on claiming time, and naming what is missing, after one trade with an absurd id", () => {
   const tracker = new TradeTracker({
