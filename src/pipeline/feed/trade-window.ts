@@ -185,7 +185,8 @@ function unclaimed(
     kind: "trades",
     marketId,
     evidence: "rest_page",
-    trades: trades.filter(({ timeMs }) => timeMs >= startMs && timeMs < endMs),
+    // Those at the edges too: by no count is it known where they belong, and what is stored already stays as it is.
+    trades,
     runs: [],
     voids: [],
     missing: [

@@ -27,6 +27,11 @@ describe("a gap in which the exchange began to count its trades anew", () => {
     expect(batch.missing).toMatchObject([{ startMs: T0, endMs: T0 + 60_000 }]);
   });
 
+  it("keeps trades whose times lie just outside it", () => {
+    const batch = judge(GAP, [tradeAt(1_001, -3), tradeAt(2, 60_004)]);
+    expect(batch.trades.map(({ id }) => id)).toEqual([2, 1_001]);
+  });
+
   it("is known in the parts of it that are asked for one after another", () => {
     const batch = judge({ ...GAP, beforeId: undefined, isCountedAnew: true }, [
       tradeAt(1_001, 100),
