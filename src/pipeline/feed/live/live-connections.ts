@@ -134,6 +134,8 @@ export class LiveConnections {
       if (!next) return undefined;
       // Acks and first messages before the old one goes: nothing falls between the two.
       await raceAborted<unknown>([next.settled, ended], signal);
+      // At the end of it all nothing is lost, however far the successor has come.
+      if (signal.aborted) return undefined;
       link.close();
       this.#links.delete(link);
       this.#tellLost(link, next, "its successor does not carry it");
