@@ -12,13 +12,15 @@ import { SPOT_BOOK_RULES } from "../src/exchanges/binance/book-rules.js";
 import { createBinanceDialect, SPOT_STREAMS } from "../src/exchanges/binance/stream.js";
 import type { LiveChannel, LiveDialect } from "../src/exchanges/live.js";
 import { OKX_BOOK_RULES } from "../src/exchanges/okx/book-rules.js";
-import { OKX_DIALECT } from "../src/exchanges/okx/stream.js";
+import { createOkxDialect } from "../src/exchanges/okx/stream.js";
 import { BookKeeper } from "../src/pipeline/feed/live/book-keeper.js";
 import { CandleTracker } from "../src/pipeline/feed/live/candle-tracker.js";
 import { TradeTracker } from "../src/pipeline/feed/live/trade-tracker.js";
 import { DEFAULT_VALIDATION } from "../src/pipeline/gate/validation.js";
 import { startSimulatedExchange } from "../simulator/simulated-exchange.js";
 import { IS_SHORT, median, printTable, requireGoal, thousands } from "./support.js";
+
+const OKX_DIALECT = createOkxDialect("raw");
 
 const FOLDER = "../shared/data/recordings";
 const ROUNDS = IS_SHORT ? 3 : 21;

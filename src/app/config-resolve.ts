@@ -9,7 +9,12 @@ export function resolveCollector(file: CollectorFile, name: string): CollectorCo
   const { mode, request, retry, validation, quality, backfill } = file;
   return {
     name: file.name ?? name,
-    exchange: { name: exchange.name, restUrl: exchange.rest_url, wsUrl: exchange.ws_url },
+    exchange: {
+      name: exchange.name,
+      restUrl: exchange.rest_url,
+      wsUrl: exchange.ws_url,
+      trades: exchange.trades,
+    },
     symbols: file.symbols.map(({ symbol, timeframes, channels, book, max_price_jump, max_volume_spike }) => ({
       symbol,
       timeframes,

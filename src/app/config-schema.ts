@@ -20,15 +20,28 @@ import {
   url,
 } from "./config-fields.js";
 
-const exchange = z.strictObject({
-  name: exchangeName().describe("The exchange, by ccxt's id."),
-  rest_url: url(["https", "http"], "an http(s):// URL")
-    .optional()
-    .describe("REST host to ask instead of the exchange's public market-data host."),
-  ws_url: url(["wss", "ws"], "a ws(s):// URL")
-    .optional()
-    .describe("WebSocket host to use instead of the exchange's public market-data host."),
-});
+const exchange = z
+  .strictObject({
+    name: exchangeName().describe("The exchange, by ccxt's id."),
+    rest_url: url(["https", "http"], "an http(s):// URL")
+      .optional()
+      .describe("REST host to ask instead of the exchange's public market-data host."),
+    ws_url: url(["wss", "ws"], "a ws(s):// URL")
+      .optional()
+      .describe("WebSocket host to use instead of the exchange's public market-data host."),
+    // Whatever the exchange repairs most cheaply: Binance's aggregates by a sixth of the weight, OKX's fills in the same grain.
+    trades: z
+      .enum(["aggregated", "raw"])
+      .optional()
+      .describe(
+        "Trades as fills of one taker order at one price together, or each fill by itself. Left out: aggregated on Binance, raw on OKX.",
+      ),
+  })
+  .refine(({ name, trades }) => name !== "binanceusdm" || trades !== "raw", {
+    path: ["trades"],
+    message:
+      "found raw; Binance tells the raw trades of its futures to holders of an API key only, so that missing ones could not be repaired; expected aggregated",
+  });
 
 const symbol = z.strictObject({
   // Non-ASCII assets exist, so only the shape is checked; whether the market exists is the exchange's to say.

@@ -1,6 +1,7 @@
 // The validated configuration as the rest of the program sees it: camelCase, durations in milliseconds, sizes in bytes,
 // every default filled in. The files' own spelling and the defaults are in config-schema.ts.
 import type { LogLevel } from "../core/log.js";
+import type { TradeGrain } from "../core/model/trade.js";
 import type { Timeframe } from "../core/timeframe.js";
 import type { ExchangeName } from "../exchanges/registry.js";
 
@@ -15,6 +16,8 @@ export interface ExchangeConfig {
   readonly restUrl: string | undefined;
   /** undefined: the exchange's public market-data host. */
   readonly wsUrl: string | undefined;
+  /** undefined: the exchange's own default. */
+  readonly trades: TradeGrain | undefined;
 }
 
 /** How an order book is stored. */

@@ -20,6 +20,7 @@ export function exchangeFor(
 ): Exchange {
   return createExchange(config.exchange.name, {
     restUrl: config.exchange.restUrl,
+    trades: config.exchange.trades,
     timeoutMs: config.request.timeoutMs,
     rateLimitShare: config.rateLimit.share,
     retry: config.retry,

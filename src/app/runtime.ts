@@ -262,7 +262,8 @@ export class Runtime {
   }
 
   #exchange(config: CollectorConfig): Exchange {
-    const host = `${config.exchange.name} ${config.exchange.restUrl ?? ""}`;
+    const { name, restUrl = "", trades = "" } = config.exchange;
+    const host = `${name} ${restUrl} ${trades}`;
     const known = this.#exchanges.get(host);
     if (known) return known;
     const exchange = exchangeFor(config, {

@@ -6,7 +6,7 @@ import type { Fault } from "../core/fault.js";
 import type { Log } from "../core/log.js";
 import type { CandleCandidate } from "../core/model/candle.js";
 import type { MarketInfo } from "../core/model/market.js";
-import type { TradeCandidate, TradeNumbering } from "../core/model/trade.js";
+import type { TradeCandidate, TradeGrain, TradeNumbering } from "../core/model/trade.js";
 import type { BanMemory } from "../core/net/ban-memory.js";
 import type { Random } from "../core/random.js";
 import type { TimeRange } from "../core/range.js";
@@ -125,6 +125,8 @@ export interface Exchange extends RestExchange {
 export interface ExchangeOptions {
   /** Another host, or a simulator: `http://127.0.0.1:7400`. The venue's public market-data host otherwise. */
   readonly restUrl?: string | undefined;
+  /** How finely trades are told; Binance's aggregates and OKX's single fills otherwise. */
+  readonly trades?: TradeGrain | undefined;
   /** For one request, from connecting to the last byte. */
   readonly timeoutMs: number;
   /** The part of the venue's rate limit to use, in (0, 1]. */

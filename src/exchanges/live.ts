@@ -4,7 +4,7 @@ import type { Decimal } from "../core/decimal.js";
 import type { Fault } from "../core/fault.js";
 import type { BookPage, BookUpdate } from "../core/model/book.js";
 import type { CandleCandidate } from "../core/model/candle.js";
-import type { TradeCandidate } from "../core/model/trade.js";
+import type { TradeCandidate, TradeGrain } from "../core/model/trade.js";
 import type { Timeframe } from "../core/timeframe.js";
 import type { BookRules } from "./book-rules.js";
 
@@ -84,6 +84,8 @@ export type LiveMessage =
 
 /** One venue's live protocol. */
 export interface LiveDialect {
+  /** What its streams tell of trades. Where that is `aggregated`, REST may tell every fill by itself all the same (OKX). */
+  readonly tradeGrain: TradeGrain;
   readonly limits: LiveLimits;
   readonly heartbeat: Heartbeat;
   /** Where the venue's streams live unless the configuration says otherwise: `wss://stream.binance.com:9443`. */

@@ -1,5 +1,5 @@
 // Compares the ledger of trades and books with their rows in full: covered, void and gap partition what is expected, every
-// covered id is stored once, and ids follow each other.
+// covered id is stored once, and ids follow each other. Where ids count fills, a row stands for as many ids.
 import type { Pool } from "pg";
 
 /** One way in which ledger and rows disagree. */
@@ -40,7 +40,7 @@ WITH chosen AS (
   SELECT s.*, e.name || ':' || m.symbol AS market
   FROM series s JOIN markets m ON m.id = s.market_id JOIN exchanges e ON e.id = m.exchange_id WHERE s.data_type <> 'ohlcv'
 ), ranges AS (
-  SELECT c.*, s.market, s.expected,
+  SELECT c.*, s.market, s.expected, s.trade_numbering,
          lag(c.end_time) OVER w AS previous_end, lag(c.last_id) OVER w AS previous_id
   FROM coverage c JOIN chosen s USING (market_id, data_type, timeframe)
   WINDOW w AS (PARTITION BY c.market_id, c.data_type ORDER BY c.start_time)
@@ -56,7 +56,7 @@ FROM ranges WHERE first_id <= previous_id
 UNION ALL
 SELECT market, data_type, 'missing_rows', format('[%s, %s) claims ids %s to %s and %s are stored', start_time, end_time, first_id, last_id, stored)
 FROM ranges r CROSS JOIN LATERAL (
-  SELECT count(DISTINCT t.trade_id) AS stored FROM trades t WHERE t.market_id = r.market_id AND t.trade_id BETWEEN r.first_id AND r.last_id
+  SELECT CASE WHEN r.trade_numbering = 'fill' THEN coalesce(sum(t.fills), 0) ELSE count(DISTINCT t.trade_id) END AS stored FROM trades t WHERE t.market_id = r.market_id AND t.trade_id BETWEEN r.first_id AND r.last_id
 ) counted
 WHERE r.data_type = 'trades' AND r.first_id IS NOT NULL AND stored <> r.last_id - r.first_id + 1
 UNION ALL

@@ -1,6 +1,9 @@
 // What is asked of stored trades and order books. Times in epoch ms; decimals as text, digit for digit.
 import type { Pool } from "pg";
+import { TickwellError } from "../core/fault.js";
 import type { LiveTally } from "../core/model/live-tally.js";
+import { formatMarketName } from "../core/model/market.js";
+import type { TradeNumbering } from "../core/model/trade.js";
 import type { TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import type { Database } from "./database.js";
@@ -69,6 +72,11 @@ export interface LiveRecords {
   lastTrade(marketId: number): Promise<LastTrade | undefined>;
   /** Up to where a market's order book has been followed, valid or not; undefined for one that never was. */
   bookFollowedTo(marketId: number): Promise<number | undefined>;
+  /**
+   * Says by which number the trades of these markets are counted, before any is stored.
+   * @throws TickwellError `config` for a market whose stored trades are counted in another way
+   */
+  countTradesBy(marketIds: readonly number[], numbering: TradeNumbering): Promise<void>;
   /** Declares that a market's trades of this range should be held. */
   expectTrades(marketId: number, range: TimeRange): Promise<void>;
   /**
@@ -124,6 +132,32 @@ export class PostgresLiveRecords implements LiveRecords {
       );
       return rows[0]?.collected_to ?? undefined;
     });
+  }
+
+  async countTradesBy(marketIds: readonly number[], numbering: TradeNumbering): Promise<void> {
+    const others = await this.#database.attempt("settle how trades are counted", async (pool) => {
+      const { rows } = await pool.query<{ exchange: string; symbol: string }>(
+        `WITH settled AS (
+           INSERT INTO series AS s (market_id, data_type, trade_numbering)
+           SELECT id, 'trades', $2 FROM unnest($1::int[]) AS m (id) ORDER BY id
+           ON CONFLICT (market_id, data_type, timeframe)
+           DO UPDATE SET trade_numbering = coalesce(s.trade_numbering, EXCLUDED.trade_numbering)
+           RETURNING market_id, trade_numbering
+         )
+         SELECT e.name AS exchange, m.symbol FROM settled s JOIN markets m ON m.id = s.market_id JOIN exchanges e ON e.id = m.exchange_id
+         WHERE s.trade_numbering <> $2 ORDER BY m.symbol`,
+        [marketIds, numbering],
+      );
+      return rows;
+    });
+    const [first] = others;
+    if (first === undefined) return;
+    const [stored, asked] = numbering === "fill" ? ["aggregated", "raw"] : ["raw", "aggregated"];
+    const more = others.length > 1 ? ` (and ${others.length - 1} more)` : "";
+    throw new TickwellError(
+      { kind: "config" },
+      `${formatMarketName(first)}${more}: ${stored} trades are stored, and ${asked} ones are asked for, which are counted by other ids; set exchange.trades: ${stored}, or keep ${asked} trades in another database`,
+    );
   }
 
   expectTrades(marketId: number, { startMs, endMs }: TimeRange): Promise<void> {

@@ -6,7 +6,9 @@
 //    they take the way of 3.
 // 3. All other rows are COPYed into a temporary table, compared and inserted. A trade that one source tells in microseconds
 //    and another in milliseconds is one trade; one that differs from what is stored is kept in quarantine, for trades do
-//    not change.
+//    not change, and so is one whose id is proven to be stored at another time.
+//    Where ids count fills, several may be told together and, by another source, one by one: each is stored once. Those that
+//    stand together stay so, and take the place of single ones.
 // 4. Coverage follows by the arithmetic of trade-ledger.ts, then what is expected, gaps, refused records, counts.
 import { pipeline } from "node:stream/promises";
 import type { PoolClient } from "pg";
@@ -46,6 +48,7 @@ interface TradeSeries {
   onRecord: TradeCoverage[];
   /** The highest id that is covered or stored; -1 without any. */
   lastId: number;
+  countsFills: boolean;
 }
 
 /** @returns trades that were not stored before */
@@ -100,7 +103,13 @@ function groupByMarket(batches: readonly TradeBatch[]): TradeSeries[] {
     const series = byMarket.get(batch.marketId);
     if (series) series.batches.push(batch);
     else
-      byMarket.set(batch.marketId, { marketId: batch.marketId, batches: [batch], onRecord: [], lastId: -1 });
+      byMarket.set(batch.marketId, {
+        marketId: batch.marketId,
+        batches: [batch],
+        onRecord: [],
+        lastId: -1,
+        countsFills: false,
+      });
   }
   return [...byMarket.values()].sort((a, b) => a.marketId - b.marketId);
 }
@@ -125,12 +134,14 @@ async function loadCoverage(client: PoolClient, allSeries: readonly TradeSeries[
     last_id: number | null;
     evidence: TradeCoverage["evidence"] | null;
     top_id: number | null;
+    counts_fills: boolean;
   }>(
     `SELECT h.market_id, c.start_time, c.end_time, c.first_id, c.last_id, c.evidence,
             greatest(
               (SELECT max(last_id) FROM coverage t WHERE t.market_id = h.market_id AND t.data_type = 'trades' AND t.timeframe = ''),
               (SELECT max(trade_id) FROM (SELECT trade_id FROM trades t WHERE t.market_id = h.market_id ORDER BY ts DESC LIMIT ${LATEST_ROWS}) latest)
-            ) AS top_id
+            ) AS top_id,
+            EXISTS (SELECT FROM series s WHERE s.market_id = h.market_id AND s.data_type = 'trades' AND s.trade_numbering = 'fill') AS counts_fills
      FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) AS h (market_id, start_time, end_time)
      LEFT JOIN coverage c ON c.market_id = h.market_id AND c.data_type = 'trades' AND c.timeframe = ''
       AND c.start_time <= h.end_time AND c.end_time >= h.start_time`,
@@ -145,6 +156,7 @@ async function loadCoverage(client: PoolClient, allSeries: readonly TradeSeries[
     const series = byMarket.get(row.market_id);
     if (!series) continue;
     series.lastId = row.top_id ?? -1;
+    series.countsFills = row.counts_fills;
     if (row.start_time === null || row.end_time === null || row.evidence === null) continue;
     series.onRecord.push({
       startMs: row.start_time,
@@ -175,7 +187,7 @@ async function storeRows(hands: CommitHands, allSeries: readonly TradeSeries[]):
     if (await copyNew(hands, direct)) inserted += direct.reduce((sum, { trades }) => sum + trades.length, 0);
     else compared.unshift(...direct);
   }
-  if (compared.length > 0) inserted += await insertCompared(hands, compared);
+  if (compared.length > 0) inserted += await insertCompared(hands, compared, allSeries);
   return inserted;
 }
 
@@ -193,25 +205,46 @@ async function copyNew(hands: CommitHands, batches: readonly TradeBatch[]): Prom
   return true;
 }
 
-async function insertCompared(hands: CommitHands, batches: readonly TradeBatch[]): Promise<number> {
+async function insertCompared(
+  hands: CommitHands,
+  batches: readonly TradeBatch[],
+  allSeries: readonly TradeSeries[],
+): Promise<number> {
   const { client } = hands;
   await client.query(
     `CREATE TEMP TABLE IF NOT EXISTS incoming_trades ON COMMIT DELETE ROWS AS SELECT ${COLUMNS.join(", ")} FROM trades WITH NO DATA`,
   );
   await client.query("DELETE FROM incoming_trades");
   await copy(hands, "incoming_trades", batches);
+  const fillMarkets = allSeries.filter(({ countsFills }) => countsFills).map(({ marketId }) => marketId);
+  const isJoined = ({ firstFillId, lastFillId }: Trade): boolean => lastFillId > firstFillId;
+  if (batches.some(({ marketId, trades }) => fillMarkets.includes(marketId) && trades.some(isJoined)))
+    await joinFills(client, fillMarkets);
+  const proven = allSeries.flatMap(({ marketId, onRecord }) =>
+    onRecord.flatMap(({ ids }) => (ids ? { marketId, ...ids } : [])),
+  );
   const { rows } = await client.query<{
     inserted: number;
     contradictions: { market_id: number; ts_ms: number; incoming: unknown }[] | null;
   }>(
     `WITH compared AS MATERIALIZED (
        SELECT DISTINCT ON (i.market_id, i.trade_id, date_trunc('milliseconds', i.ts)) i,
-              t.trade_id IS NOT NULL AS is_known,
-              t.trade_id IS NOT NULL AND (t.price, t.quantity, t.side) IS DISTINCT FROM (i.price, i.quantity, i.side) AS differs
-       FROM incoming_trades i LEFT JOIN LATERAL (
-         SELECT * FROM trades t WHERE t.market_id = i.market_id AND t.trade_id = i.trade_id
-           AND t.ts >= date_trunc('milliseconds', i.ts) AND t.ts < date_trunc('milliseconds', i.ts) + interval '1 millisecond' LIMIT 1
+              t.trade_id IS NOT NULL OR p.market_id IS NOT NULL AS is_known,
+              CASE WHEN t.trade_id IS NULL THEN p.market_id IS NOT NULL
+                   WHEN counts_fills AND t.fills <> i.fills THEN (t.price, t.side) IS DISTINCT FROM (i.price, i.side)
+                   ELSE (t.price, t.quantity, t.side) IS DISTINCT FROM (i.price, i.quantity, i.side) END AS differs
+       FROM incoming_trades i
+       CROSS JOIN LATERAL (SELECT i.market_id = ANY ($1::int[]) AS counts_fills) m
+       LEFT JOIN LATERAL (
+         SELECT * FROM trades t WHERE t.market_id = i.market_id
+           AND t.ts >= date_trunc('milliseconds', i.ts) AND t.ts < date_trunc('milliseconds', i.ts) + interval '1 millisecond'
+           AND (t.trade_id = i.trade_id OR counts_fills AND t.trade_id > i.trade_id AND t.trade_id - t.fills <= i.trade_id - i.fills)
+         LIMIT 1
        ) t ON true
+       LEFT JOIN LATERAL (
+         SELECT r.market_id FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS r (market_id, first_id, last_id)
+         WHERE t.trade_id IS NULL AND r.market_id = i.market_id AND i.trade_id BETWEEN r.first_id AND r.last_id LIMIT 1
+       ) p ON true
      ), written AS (
        INSERT INTO trades (${COLUMNS.join(", ")}) SELECT ${COLUMNS.map((c) => `(i).${c}`).join(", ")} FROM compared WHERE NOT is_known
        ON CONFLICT DO NOTHING RETURNING 1
@@ -219,6 +252,12 @@ async function insertCompared(hands: CommitHands, batches: readonly TradeBatch[]
      SELECT (SELECT count(*) FROM written) AS inserted,
             (SELECT jsonb_agg(jsonb_build_object('market_id', (i).market_id, 'ts_ms', extract(epoch FROM (i).ts) * 1000, 'incoming', to_jsonb(i)))
              FROM compared WHERE differs) AS contradictions`,
+    [
+      fillMarkets,
+      proven.map(({ marketId }) => marketId),
+      proven.map(({ firstId }) => firstId),
+      proven.map(({ lastId }) => lastId),
+    ],
   );
   const [row] = rows;
   await recordLiveRejections(
@@ -234,6 +273,22 @@ async function insertCompared(hands: CommitHands, batches: readonly TradeBatch[]
     })),
   );
   return row?.inserted ?? 0;
+}
+
+/**
+ * Fills that are told together by one row and one by one by others: whole ones that are stored one by one already are taken out
+ * of what comes in; otherwise the single ones are taken out, of what comes in and of what is stored.
+ */
+async function joinFills(client: PoolClient, fillMarkets: readonly number[]): Promise<void> {
+  const isPart = `j.market_id = ANY ($1::int[]) AND part.market_id = j.market_id AND part.fills < j.fills
+    AND part.ts >= date_trunc('milliseconds', j.ts) AND part.ts < date_trunc('milliseconds', j.ts) + interval '1 millisecond'
+    AND part.trade_id <= j.trade_id AND part.trade_id - part.fills >= j.trade_id - j.fills`;
+  for (const statement of [
+    `DELETE FROM incoming_trades j WHERE j.fills = (SELECT sum(part.fills) FROM trades part WHERE ${isPart})`,
+    `DELETE FROM incoming_trades part USING incoming_trades j WHERE ${isPart}`,
+    `DELETE FROM trades part USING incoming_trades j WHERE ${isPart}`,
+  ])
+    await client.query(statement, [fillMarkets]);
 }
 
 async function copy(

@@ -9,7 +9,9 @@ import type { LiveChannel, LiveDialect, LiveMessage } from "../../src/exchanges/
 import { OrderBook } from "../../src/pipeline/fold/order-book.js";
 import { scanFrame as scanBinance } from "../../src/exchanges/binance/scan-frame.js";
 import { scanFrame as scanOkx } from "../../src/exchanges/okx/scan-frame.js";
-import { OKX_DIALECT } from "../../src/exchanges/okx/stream.js";
+import { createOkxDialect } from "../../src/exchanges/okx/stream.js";
+
+const OKX_DIALECT = createOkxDialect("raw");
 
 interface Sample {
   readonly topic: string;

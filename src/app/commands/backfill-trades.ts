@@ -45,6 +45,8 @@ export async function backfillTrades(
     throw usageError(
       `no trade between ${formatTime(asked.startMs)} and ${formatTime(asked.endMs)} can be had yet`,
     );
+  const { tradeNumbering } = exchange.traits;
+  if (tradeNumbering) await store.live.countTradesBy([market.id], tradeNumbering);
   await store.live.expectTrades(market.id, range);
   const repair = new TradeRepair({
     exchange,

@@ -11,6 +11,7 @@ import { Pipeline } from "../../pipeline/pipeline.js";
 import type { Store } from "../../store/store.js";
 import { usageError } from "../arguments.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
+import type { TradeGrain } from "../../core/model/trade.js";
 import { formatMinute } from "../../core/time.js";
 import { loadSettings, withStore } from "../settings.js";
 import { formatCount } from "../table.js";
@@ -118,8 +119,8 @@ function counts({ frames, trades, candles, books }: ReplayReport): string {
   return `${formatCount(frames)} frames, ${formatCount(trades)} trades, ${formatCount(candles)} candles, ${formatCount(books)} order books`;
 }
 
-function venueOf(id: string): ReturnType<typeof createExchange> {
+function venueOf(id: string, trades: TradeGrain | undefined): ReturnType<typeof createExchange> {
   if (!isExchangeName(id))
     throw usageError(`replay: the capture is of exchange "${id}", which this version has no adapter for`);
-  return createExchange(id);
+  return createExchange(id, { trades });
 }

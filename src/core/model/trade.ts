@@ -36,9 +36,13 @@ export interface TradeCandidate {
   readonly raw: unknown;
 }
 
+/** How finely trades are told: each fill by itself, or the fills of one taker order at one price together. */
+export type TradeGrain = "aggregated" | "raw";
+
 /**
- * By which number a venue counts trades without holes: its records (Binance's aggregate trades: `id`), or its fills (OKX,
- * whose `trades` channel sums several fills up under the last one's id).
+ * By which number a venue counts trades without holes: its records (Binance's aggregate trades: `id`), or its fills
+ * (Binance's raw trades; OKX, whose `trades` channel sums several fills up under the last one's id). Trades that are counted in
+ * different ways cannot stand in one market: their ids say nothing of each other.
  */
 export type TradeNumbering = "record" | "fill";
 

@@ -4,7 +4,7 @@ import type { CandleCandidate } from "../../core/model/candle.js";
 import type { LiveChannel, LiveMessage } from "../live.js";
 import { scanFrame } from "./scan-frame.js";
 import { asInteger, asObject, asText, looksLikeLevels, type WireObject } from "../wire-fields.js";
-import { decodeAggTrade } from "./decode.js";
+import { decodeAggTrade, decodeTradeEvent, type TradeRow } from "./decode.js";
 import { readTimeMs } from "./wire-time.js";
 
 const IGNORED: readonly LiveMessage[] = [{ kind: "ignored" }];
@@ -52,7 +52,11 @@ function decodeObject(
     return [malformed(topic, "$.data.s", `expected ${channel.nativeSymbol}, found ${show(data.s)}`)];
   switch (data.e) {
     case "aggTrade":
-      return channel.kind === "trades" ? decodeTradeEvent(topic, data) : unexpected(topic, data.e);
+    case "trade":
+      // Aggregated and raw trades are numbered apart: the one is never taken for the other.
+      return channel.kind === "trades" && topic.endsWith(`@${data.e}`)
+        ? decodeTrade(topic, data, data.e === "trade" ? decodeTradeEvent : decodeAggTrade)
+        : unexpected(topic, data.e);
     case "depthUpdate":
       return channel.kind === "book" ? [decodeDepth(topic, data)] : unexpected(topic, data.e);
     case "kline":
@@ -85,8 +89,12 @@ function decodeControl(frame: WireObject): readonly LiveMessage[] {
   return event === undefined ? [malformed(undefined, "$", "neither data nor an answer")] : IGNORED;
 }
 
-function decodeTradeEvent(topic: string, raw: WireObject): readonly LiveMessage[] {
-  const { candidate, id } = decodeAggTrade(raw);
+function decodeTrade(
+  topic: string,
+  raw: WireObject,
+  decode: (raw: WireObject) => TradeRow,
+): readonly LiveMessage[] {
+  const { candidate, id } = decode(raw);
   // A duplicate that Binance has taken back holds an id and no trade: kept as unreadable, its id on record as missing.
   if (candidate === undefined) return [malformed(topic, "$.data.f", `trade ${show(id)} was taken back`)];
   return [{ kind: "trades", topic, candidates: [{ ...candidate, raw }] }];

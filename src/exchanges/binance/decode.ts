@@ -6,6 +6,7 @@ import type { MarketInfo } from "../../core/model/market.js";
 import type { TradeCandidate } from "../../core/model/trade.js";
 import { describeIssue } from "../describe-issue.js";
 import { malformed } from "../malformed.js";
+import { asInteger, asObject, asText } from "../wire-fields.js";
 import { readTime } from "./wire-time.js";
 
 /**
@@ -49,9 +50,9 @@ function decodeKline(raw: unknown): CandleCandidate {
   };
 }
 
-/** An aggregated trade, as far as it is known before it becomes a candidate. */
-export interface AggTrade {
-  /** Aggregated trades are numbered without a hole, also where a row is no trade. */
+/** A row of trades, as far as it is known before it becomes a candidate. */
+export interface TradeRow {
+  /** Rows are numbered without a hole, also where an aggregated one is no trade. */
   readonly id: number | undefined;
   readonly timeMs: number | undefined;
   /** Undefined for a row that stands for a duplicate Binance has taken back: it holds an id and no trade. */
@@ -65,10 +66,9 @@ export interface AggTrade {
  * { "a": 26129, "p": "0.01633102", "q": "4.70443515", "f": 27781, "l": 27781, "T": 1498793709153, "m": true, "M": true }
  * ```
  */
-export function decodeAggTrade(raw: unknown): AggTrade {
-  const row: Readonly<Record<string, unknown>> =
-    typeof raw === "object" && raw !== null ? { ...raw } : NO_NAMED_FIELDS;
-  const id = integer(row.a);
+export function decodeAggTrade(raw: unknown): TradeRow {
+  const row = namedFields(raw);
+  const id = asInteger(row.a);
   const time = readTime(row.T);
   const timeMs = time?.timeMs;
   if (row.f === -1) return { id, timeMs, candidate: undefined };
@@ -77,23 +77,81 @@ export function decodeAggTrade(raw: unknown): AggTrade {
     timeMs,
     candidate: {
       id,
-      firstFillId: integer(row.f),
-      lastFillId: integer(row.l),
+      firstFillId: asInteger(row.f),
+      lastFillId: asInteger(row.l),
       timeMs,
       microsecond: time?.microsecond,
-      price: typeof row.p === "string" ? row.p : undefined,
-      qty: typeof row.q === "string" ? row.q : undefined,
-      side: typeof row.m === "boolean" ? (row.m ? "sell" : "buy") : undefined,
+      price: asText(row.p),
+      qty: asText(row.q),
+      side: takerSide(row.m),
       raw,
     },
   };
 }
 
-const NO_NAMED_FIELDS: Readonly<Record<string, unknown>> = {};
-
-function integer(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) ? (value as number) : undefined;
+/**
+ * A raw trade by REST: one fill.
+ * ```json
+ * { "id": 28457, "price": "4.00000100", "qty": "12.00000000", "quoteQty": "48.000012", "time": 1499865549590,
+ *   "isBuyerMaker": true, "isBestMatch": true }
+ * ```
+ */
+export function decodeRawTrade(raw: unknown): TradeRow {
+  const row = namedFields(raw);
+  return fillOf(raw, {
+    id: row.id,
+    time: row.time,
+    price: row.price,
+    qty: row.qty,
+    isBuyerMaker: row.isBuyerMaker,
+  });
 }
+
+/**
+ * A raw trade on a stream.
+ * ```json
+ * { "e": "trade", "E": 1672515782136, "s": "BNBBTC", "t": 12345, "p": "0.001", "q": "100", "T": 1672515782136, "m": true, "M": true }
+ * ```
+ */
+export function decodeTradeEvent(raw: unknown): TradeRow {
+  const row = namedFields(raw);
+  return fillOf(raw, { id: row.t, time: row.T, price: row.p, qty: row.q, isBuyerMaker: row.m });
+}
+
+function fillOf(
+  raw: unknown,
+  fields: Readonly<Record<"id" | "time" | "price" | "qty" | "isBuyerMaker", unknown>>,
+): TradeRow {
+  const id = asInteger(fields.id);
+  const time = readTime(fields.time);
+  const timeMs = time?.timeMs;
+  return {
+    id,
+    timeMs,
+    candidate: {
+      id,
+      firstFillId: id,
+      lastFillId: id,
+      timeMs,
+      microsecond: time?.microsecond,
+      price: asText(fields.price),
+      qty: asText(fields.qty),
+      side: takerSide(fields.isBuyerMaker),
+      raw,
+    },
+  };
+}
+
+function takerSide(isBuyerMaker: unknown): "buy" | "sell" | undefined {
+  if (typeof isBuyerMaker !== "boolean") return undefined;
+  return isBuyerMaker ? "sell" : "buy";
+}
+
+function namedFields(raw: unknown): Readonly<Record<string, unknown>> {
+  return asObject(raw) ?? NO_NAMED_FIELDS;
+}
+
+const NO_NAMED_FIELDS: Readonly<Record<string, unknown>> = {};
 
 const SYMBOL = z.object({
   symbol: z.string().min(1),

@@ -6,18 +6,22 @@ import { decodeExchangeInfo } from "./decode.js";
 import { SPOT_STREAMS } from "./stream.js";
 import { createBinanceVenue } from "./venue.js";
 
+/** No key, no accounts, and not bound to a place as api.binance.com is. */
+const OPEN_REST_URL = "https://data-api.binance.vision";
+/** The only one that tells raw trades of the past, and refuses some places. */
+const MAIN_REST_URL = "https://api.binance.com";
+
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
 export function createBinance(options: ExchangeOptions): Exchange {
   return createBinanceVenue(
     {
       id: "binance",
-      // No key, no accounts, and not bound to a place as api.binance.com is.
-      restUrl: "https://data-api.binance.vision",
+      restUrl: options.trades === "raw" ? MAIN_REST_URL : OPEN_REST_URL,
       pathPrefix: "/api/v3",
       weightLimit: 6_000,
       candlePageRowsMax: 1_000,
       // The weight of klines is the same for one row and for all.
-      weights: { time: 1, exchangeInfo: 20, aggTrades: 4, klines: () => 2 },
+      weights: { time: 1, exchangeInfo: 20, aggTrades: 4, historicalTrades: 25, klines: () => 2 },
       tradeWindowMs: undefined,
       hasMicroseconds: true,
       decodeMarkets: decodeExchangeInfo,

@@ -1,5 +1,6 @@
 // Binance's WebSocket protocol: where streams live, what they are called, how to ask for them.
 import assert from "node:assert/strict";
+import type { TradeGrain } from "../../core/model/trade.js";
 import type { LiveChannel, LiveDialect, LiveLimits } from "../live.js";
 import { decodeFrame } from "./decode-stream.js";
 
@@ -31,8 +32,12 @@ export const USDM_STREAMS: BinanceStreams = {
   pathOf: ({ kind }) => (kind === "book" ? "/public/stream" : "/market/stream"),
 };
 
-export function createBinanceDialect(streams: BinanceStreams): LiveDialect {
+export function createBinanceDialect(
+  streams: BinanceStreams,
+  tradeGrain: TradeGrain = "aggregated",
+): LiveDialect {
   return {
+    tradeGrain,
     wsUrl: streams.wsUrl,
     limits: {
       ...streams.limits,
@@ -45,7 +50,7 @@ export function createBinanceDialect(streams: BinanceStreams): LiveDialect {
     },
     heartbeat: { ping: undefined, idleMs: Infinity, deadAfterMs: streams.deadAfterMs },
     pathOf: streams.pathOf,
-    topicOf,
+    topicOf: (channel) => topicOf(channel, tradeGrain),
     subscribe: (topics, id) => request("SUBSCRIBE", topics, id),
     unsubscribe: (topics, id) => request("UNSUBSCRIBE", topics, id),
     decode: decodeFrame,
@@ -53,11 +58,11 @@ export function createBinanceDialect(streams: BinanceStreams): LiveDialect {
 }
 
 /** `btcusdt@aggTrade`; lower case in names, upper case in what comes back. */
-function topicOf({ kind, nativeSymbol, timeframe }: LiveChannel): string {
+function topicOf({ kind, nativeSymbol, timeframe }: LiveChannel, tradeGrain: TradeGrain): string {
   const symbol = nativeSymbol.toLowerCase();
   switch (kind) {
     case "trades":
-      return `${symbol}@aggTrade`;
+      return tradeGrain === "raw" ? `${symbol}@trade` : `${symbol}@aggTrade`;
     case "book":
       return `${symbol}@depth@100ms`;
     case "candles":

@@ -8,14 +8,15 @@
 //    no proof: the venue may give less than it has.
 import type { TradeCandidate } from "../../core/model/trade.js";
 import type { TradePage, TradeRequest } from "../exchange.js";
-import { malformed } from "../malformed.js";
-import { refuseBackwards } from "../refuse-backwards.js";
 import { pathOf, type RestClient } from "../rest-client.js";
-import { decodeAggTrade, type AggTrade } from "./decode.js";
-
-const TRADES_MAX = 1_000;
-/** As the streams have them: the same trade has the same time wherever it comes from. */
-const MICROSECONDS = { "x-mbx-time-unit": "MICROSECOND" };
+import { decodeAggTrade, type TradeRow } from "./decode.js";
+import {
+  readTradeRows,
+  refuseIdsBelow,
+  refuseTimesOutside,
+  tradesQuestion,
+  type TradesEndpoint,
+} from "./trade-rows.js";
 
 /** Where to go on: at a time, as long as no trade was found, and at an id afterwards. */
 interface Position {
@@ -23,37 +24,23 @@ interface Position {
   readonly value: number;
 }
 
-export interface AggTradesEndpoint {
-  readonly endpoint: string;
-  readonly weight: number;
-  /** Longest range to ask for by time, ms. */
-  readonly windowMs: number | undefined;
-  /** Times in microseconds can be asked for. */
-  readonly hasMicroseconds: boolean;
-}
-
 /** @throws TickwellError as {@link RestClient.get} does */
 export async function fetchTradePage(
   client: RestClient,
-  { endpoint, weight, windowMs, hasMicroseconds }: AggTradesEndpoint,
+  endpoint: TradesEndpoint,
   request: TradeRequest,
   signal: AbortSignal,
 ): Promise<TradePage> {
   const position = readCursor(request);
-  const windowEndMs = Math.min(position.value + (windowMs ?? Infinity), request.toMs);
-  const place =
+  const windowEndMs = Math.min(position.value + (endpoint.windowMs ?? Infinity), request.toMs);
+  const question = tradesQuestion(
+    endpoint,
+    request.nativeSymbol,
     position.by === "id"
       ? { fromId: String(position.value) }
       : // Both ends are inclusive.
-        { startTime: String(position.value), endTime: String(windowEndMs - 1) };
-  const question = {
-    endpoint,
-    weight,
-    nativeSymbol: request.nativeSymbol,
-    params: { symbol: request.nativeSymbol, ...place, limit: String(TRADES_MAX) },
-    ...(hasMicroseconds ? { headers: MICROSECONDS } : {}),
-  };
-  const path = pathOf(question);
+        { startTime: String(position.value), endTime: String(windowEndMs - 1) },
+  );
   const trades = await client.get(
     { ...question, read: (json) => readTrades(json, position, windowEndMs) },
     signal,
@@ -65,7 +52,7 @@ export async function fetchTradePage(
   return {
     candidates,
     next: nextCursor(trades, { position, windowEndMs, toMs: request.toMs }),
-    request: path,
+    request: pathOf(question),
   };
 }
 
@@ -76,7 +63,7 @@ function readCursor({ cursor, fromMs }: TradeRequest): Position {
 }
 
 function nextCursor(
-  trades: readonly AggTrade[],
+  trades: readonly TradeRow[],
   asked: { position: Position; windowEndMs: number; toMs: number },
 ): string | undefined {
   const { position, windowEndMs, toMs } = asked;
@@ -89,33 +76,14 @@ function nextCursor(
 }
 
 /** Pages by id run beyond the range; a trade whose time cannot be read is the gate's to refuse. */
-function isInRange({ timeMs }: TradeCandidate, { fromMs, toMs }: TradeRequest): boolean {
+export function isInRange({ timeMs }: TradeCandidate, { fromMs, toMs }: TradeRequest): boolean {
   return timeMs === undefined || (timeMs >= fromMs && timeMs < toMs);
 }
 
 /** @throws TickwellError `malformed_payload` for an answer to something that was not asked */
-function readTrades(json: unknown, { by, value }: Position, windowEndMs: number): AggTrade[] {
-  if (!Array.isArray(json)) throw malformed("$", "expected a list of trades, found something else");
-  if (json.length > TRADES_MAX)
-    throw malformed("$", `expected ${TRADES_MAX} trades at most, found ${json.length}`);
-  const trades = (json as unknown[]).map(decodeAggTrade);
-  refuseBackwards(
-    trades.map(({ id }) => id),
-    "ascending",
-  );
-  refuseBackwards(
-    trades.map(({ timeMs }) => timeMs),
-    "ascending",
-  );
-  trades.forEach(({ id, timeMs }, i) => {
-    if (by === "id") {
-      if (id === undefined || id >= value) return;
-      throw malformed(`$[${i}].a`, `expected ids from ${value} on, found ${id}`);
-    }
-    if (timeMs === undefined || (timeMs >= value && timeMs < windowEndMs)) return;
-    throw malformed(`$[${i}].T`, `expected times in [${value}, ${windowEndMs}), found ${timeMs}`);
-  });
-  if (trades.length > 0 && trades.every(({ id }) => id === undefined))
-    throw malformed("$[0].a", "no row has a readable id");
-  return trades;
+function readTrades(json: unknown, { by, value }: Position, windowEndMs: number): TradeRow[] {
+  const rows = readTradeRows(json, decodeAggTrade);
+  if (by === "id") refuseIdsBelow(rows, value);
+  else refuseTimesOutside(rows, { fromMs: value, toMs: windowEndMs });
+  return rows;
 }

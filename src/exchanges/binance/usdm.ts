@@ -1,4 +1,5 @@
 // Binance USDⓈ-M futures: linear perpetuals. What differs from spot is marked; the rest is the same protocol.
+import { TickwellError } from "../../core/fault.js";
 import type { Exchange, ExchangeOptions } from "../exchange.js";
 import { USDM_DEPTH } from "./book-page.js";
 import { USDM_BOOK_RULES } from "./book-rules.js";
@@ -6,8 +7,14 @@ import { decodeContractInfo } from "./decode.js";
 import { USDM_STREAMS } from "./stream.js";
 import { createBinanceVenue } from "./venue.js";
 
-/** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
+/** @throws TickwellError `config` for a `restUrl` that is no address, a `rateLimitShare` outside (0, 1], or raw trades */
 export function createBinanceUsdm(options: ExchangeOptions): Exchange {
+  if (options.trades === "raw") {
+    throw new TickwellError(
+      { kind: "config" },
+      "binanceusdm: raw trades cannot be repaired without an API key, and no stream of them is documented; leave exchange.trades at aggregated",
+    );
+  }
   return createBinanceVenue(
     {
       id: "binanceusdm",
@@ -18,7 +25,7 @@ export function createBinanceUsdm(options: ExchangeOptions): Exchange {
       weightLimit: 2_400,
       // Unlike spot: pages of up to 1,500, but those above 1,000 cost twice as much.
       candlePageRowsMax: 1_000,
-      weights: { time: 1, exchangeInfo: 1, aggTrades: 20, klines: klinesWeight },
+      weights: { time: 1, exchangeInfo: 1, aggTrades: 20, historicalTrades: undefined, klines: klinesWeight },
       // Unlike spot: by time only less than an hour; and nothing older than a day or two, which it refuses (−4166).
       tradeWindowMs: 3_600_000,
       hasMicroseconds: false,

@@ -9,7 +9,9 @@ import { readCandlePage } from "./candle-page.js";
 import { decodeServerTime, type ExchangeInfo } from "./decode.js";
 import { createBinanceRest, type BinanceHost } from "./rest.js";
 import { createBinanceDialect, type BinanceStreams } from "./stream.js";
+import { fetchRawTradePage } from "./raw-trade-page.js";
 import { fetchTradePage } from "./trade-page.js";
+import type { TradesEndpoint } from "./trade-rows.js";
 
 /** What spot and USDⓈ-M differ in. */
 export interface BinanceVenue extends BinanceHost {
@@ -20,6 +22,8 @@ export interface BinanceVenue extends BinanceHost {
     readonly time: number;
     readonly exchangeInfo: number;
     readonly aggTrades: number;
+    /** Undefined where raw trades of the past are not told without a key. */
+    readonly historicalTrades: number | undefined;
     readonly klines: (limit: number) => number;
   };
   /** Longest range trades may be asked for by time, ms; undefined where any may. */
@@ -37,11 +41,23 @@ export function createBinanceVenue(venue: BinanceVenue, options: ExchangeOptions
   const rest = createBinanceRest(venue, options);
   const { client } = rest;
   const { pathPrefix, weights, candlePageRowsMax } = venue;
+  const tradeGrain = options.trades ?? "aggregated";
+  const aggTrades: TradesEndpoint = {
+    endpoint: `${pathPrefix}/aggTrades`,
+    weight: weights.aggTrades,
+    windowMs: venue.tradeWindowMs,
+    hasMicroseconds: venue.hasMicroseconds,
+  };
+  const { historicalTrades } = weights;
+  const rawTrades: TradesEndpoint | undefined =
+    tradeGrain === "raw" && historicalTrades !== undefined
+      ? { ...aggTrades, endpoint: `${pathPrefix}/historicalTrades`, weight: historicalTrades }
+      : undefined;
   return {
     id: venue.id,
     restUrl: client.restUrl,
     // Binance knows every timeframe of ours, and by the same names.
-    traits: { candlePageRowsMax, timeframes: TIMEFRAMES, tradeNumbering: "record" },
+    traits: { candlePageRowsMax, timeframes: TIMEFRAMES, tradeNumbering: rawTrades ? "fill" : "record" },
 
     async fetchMarkets(signal) {
       const info = await client.get(
@@ -96,17 +112,13 @@ export function createBinanceVenue(venue: BinanceVenue, options: ExchangeOptions
 
     fetchTrades(request, signal) {
       assert(request.fromMs < request.toMs, `trades asked from ${request.fromMs} to ${request.toMs}`);
-      const endpoint = {
-        endpoint: `${pathPrefix}/aggTrades`,
-        weight: weights.aggTrades,
-        windowMs: venue.tradeWindowMs,
-        hasMicroseconds: venue.hasMicroseconds,
-      };
-      return fetchTradePage(client, endpoint, request, signal);
+      return rawTrades
+        ? fetchRawTradePage(client, { aggTrades, rawTrades }, request, signal)
+        : fetchTradePage(client, aggTrades, request, signal);
     },
 
     live: {
-      dialect: createBinanceDialect(venue.streams),
+      dialect: createBinanceDialect(venue.streams, tradeGrain),
       bookRules: venue.bookRules,
       fetchBook: (request, signal) =>
         fetchBookPage(client, { endpoint: `${pathPrefix}/depth`, limits: venue.depth }, request, signal),

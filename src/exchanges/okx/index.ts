@@ -10,7 +10,7 @@ import { OKX_BOOK_RULES } from "./book-rules.js";
 import { CANDLES_MAX, OkxCandles } from "./candle-page.js";
 import { decodeInstruments, decodeMaintenance, decodeServerTime } from "./decode.js";
 import { createOkxRest, OKX_ENDPOINTS } from "./rest.js";
-import { OKX_DIALECT } from "./stream.js";
+import { createOkxDialect } from "./stream.js";
 import { fetchTradePage } from "./trade-page.js";
 
 /** OKX changes the size of a contract now and then, and announces it days ahead. */
@@ -89,7 +89,7 @@ export function createOkx(options: ExchangeOptions): Exchange {
     },
 
     live: {
-      dialect: OKX_DIALECT,
+      dialect: createOkxDialect(options.trades ?? "raw"),
       bookRules: OKX_BOOK_RULES,
       fetchBook: (request, signal) => fetchBookPage(client, request, signal),
     },

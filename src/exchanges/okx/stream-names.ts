@@ -1,12 +1,13 @@
 // What OKX calls its streams.
 import assert from "node:assert/strict";
 import { asObject, asText } from "../wire-fields.js";
+import type { TradeGrain } from "../../core/model/trade.js";
 import type { LiveChannel } from "../live.js";
 import { barOf } from "./bars.js";
 
 /** `books:BTC-USDT`; the channel's name holds no colon. */
-export function topicOf(channel: LiveChannel): string {
-  return `${channelNameOf(channel)}:${channel.nativeSymbol}`;
+export function topicOf(channel: LiveChannel, tradeGrain: TradeGrain): string {
+  return `${channelNameOf(channel, tradeGrain)}:${channel.nativeSymbol}`;
 }
 
 /** The argument of a message as a topic; undefined for what is none. */
@@ -23,11 +24,10 @@ export function argOf(topic: string): { channel: string; instId: string } {
   return { channel: topic.slice(0, colon), instId: topic.slice(colon + 1) };
 }
 
-function channelNameOf({ kind, timeframe }: LiveChannel): string {
+function channelNameOf({ kind, timeframe }: LiveChannel, tradeGrain: TradeGrain): string {
   switch (kind) {
     case "trades":
-      // One message a fill, as REST has them: `trades` sums several up, and both together would count twice.
-      return "trades-all";
+      return tradeGrain === "raw" ? "trades-all" : "trades";
     case "book":
       return "books";
     case "candles":

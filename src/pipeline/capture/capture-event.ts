@@ -3,6 +3,7 @@
 // the session's list.
 import type { BookPage } from "../../core/model/book.js";
 import type { MarketInfo } from "../../core/model/market.js";
+import type { TradeGrain } from "../../core/model/trade.js";
 import type { Timeframe } from "../../core/timeframe.js";
 import type { Neighbour } from "../gate/candle-flags.js";
 import type { Validation } from "../gate/validation.js";
@@ -31,6 +32,8 @@ export type CaptureEvent =
   | ({
       readonly kind: "session";
       readonly exchange: string;
+      /** What the streams told of trades; absent in captures from before it could be chosen. */
+      readonly trades?: TradeGrain;
       readonly markets: readonly CapturedMarket[];
     } & At)
   /** A text frame as it came. */

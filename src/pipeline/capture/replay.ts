@@ -4,6 +4,7 @@ import type { Clock } from "../../core/clock.js";
 import { TickwellError } from "../../core/fault.js";
 import { floorToTimeframe, timeframeMs } from "../../core/timeframe.js";
 import type { RecordBatch } from "../../core/model/record-batch.js";
+import type { TradeGrain } from "../../core/model/trade.js";
 import type { Exchange } from "../../exchanges/exchange.js";
 import type { LiveChannel, LiveMessage } from "../../exchanges/live.js";
 import type { Store, StoredMarket } from "../../store/store.js";
@@ -14,10 +15,10 @@ import type { CaptureEvent } from "./capture-event.js";
 import { openSession, type Session } from "./session.js";
 
 export interface ReplayOptions {
-  readonly store: Pick<Store, "putMarkets" | "expect">;
+  readonly store: Pick<Store, "putMarkets" | "expect" | "live">;
   readonly stage: Stage;
-  /** By ccxt's id. Only its codec and its rules are used; nothing is asked. */
-  readonly exchangeOf: (id: string) => Pick<Exchange, "live" | "traits">;
+  /** By ccxt's id, and what its streams told of trades. Only its codec and its rules are used; nothing is asked. */
+  readonly exchangeOf: (id: string, trades: TradeGrain | undefined) => Pick<Exchange, "live" | "traits">;
   /** Times the speed of life; undefined: as fast as it can be stored. */
   readonly speed?: number | undefined;
   readonly clock: Clock;
@@ -146,13 +147,20 @@ class Replay {
   async #begin(event: Extract<CaptureEvent, { kind: "session" }>): Promise<void> {
     await this.finish();
     const { store, exchangeOf } = this.#options;
-    const exchange = (this.#exchange = exchangeOf(event.exchange));
+    const exchange = (this.#exchange = exchangeOf(event.exchange, event.trades));
     const stored: StoredMarket[] = [];
     for (const { market } of event.markets) {
       const { isSimulated } = market;
       stored.push(...(await store.putMarkets(event.exchange, [market], { isSimulated })));
     }
     this.#stored = stored;
+    const { tradeNumbering } = exchange.traits;
+    const traded = stored.filter((_, i) => event.markets[i]?.trades !== undefined);
+    if (tradeNumbering)
+      await store.live.countTradesBy(
+        traded.map(({ id }) => id),
+        tradeNumbering,
+      );
     for (const [i, { candles }] of event.markets.entries()) {
       for (const { timeframe } of candles) {
         const endMs = floorToTimeframe(event.exchangeMs, timeframe);

@@ -9,11 +9,13 @@ import { SPOT_BOOK_RULES } from "../../../src/exchanges/binance/book-rules.js";
 import { createBinanceDialect, SPOT_STREAMS } from "../../../src/exchanges/binance/stream.js";
 import type { LiveChannel, LiveDialect, LiveMessage } from "../../../src/exchanges/live.js";
 import { OKX_BOOK_RULES } from "../../../src/exchanges/okx/book-rules.js";
-import { OKX_DIALECT } from "../../../src/exchanges/okx/stream.js";
+import { createOkxDialect } from "../../../src/exchanges/okx/stream.js";
 import { BookKeeper } from "../../../src/pipeline/feed/live/book-keeper.js";
 import { TradeTracker } from "../../../src/pipeline/feed/live/trade-tracker.js";
 import type { BookBatch } from "../../../src/core/model/record-batch.js";
 import type { BookRules } from "../../../src/exchanges/book-rules.js";
+
+const OKX_DIALECT = createOkxDialect("raw");
 
 const FOLDER = "../shared/data/recordings";
 const hasRecordings = existsSync(FOLDER);

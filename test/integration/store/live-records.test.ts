@@ -73,6 +73,9 @@ async function read(marketId: number): Promise<StoredTrade[]> {
   return all;
 }
 
+const refused = (marketId: number) =>
+  database.sql("SELECT rule FROM quarantine WHERE market_id = $1", [marketId]);
+
 const holes = async (marketId: number) =>
   (await store.live.missingTrades(marketId)).map(({ startMs, endMs, afterId, beforeId }) => [
     startMs - T0,
@@ -80,6 +83,87 @@ const holes = async (marketId: number) =>
     afterId,
     beforeId,
   ]);
+
+describe("trades that are counted by their fills", () => {
+  const quantities = async (marketId: number) =>
+    (await read(marketId)).map((each) => [each.id, each.fills, each.qty]);
+  const fill = (id: number, ms: number, qty = "1") => trade(id, ms, { qty: decimal(qty) });
+  const joined = (firstId: number, lastId: number, ms: number, qty: string) =>
+    trade(lastId, ms, { firstFillId: firstId, qty: decimal(qty) });
+
+  async function countedMarket(): Promise<number> {
+    const id = await newMarket();
+    await store.live.countTradesBy([id], "fill");
+    return id;
+  }
+
+  it("are stored once, be they told one by one after they were told together", async () => {
+    const id = await countedMarket();
+    const together = [fill(1, 0), joined(2, 4, 5, "3"), fill(5, 9)];
+    await store.commit([trades(id, together, { runs: [run(0, 9, 1, 5)] })]);
+    const single = [1, 2, 3, 4, 5].map((each) => fill(each, each === 1 ? 0 : each === 5 ? 9 : 5));
+    await store.commit([trades(id, single, { evidence: "rest_page" })]);
+    expect(await quantities(id)).toEqual([
+      [1, 1, "1"],
+      [4, 3, "3"],
+      [5, 1, "1"],
+    ]);
+    expect(await store.live.audit()).toEqual([]);
+  });
+
+  it("are stored once, be they told together after some of them were told one by one", async () => {
+    const id = await countedMarket();
+    await store.commit([trades(id, [fill(2, 5), fill(3, 5), fill(5, 9)], { evidence: "rest_page" })]);
+    const together = [fill(1, 0), joined(2, 4, 5, "3"), fill(5, 9)];
+    await store.commit([trades(id, together, { runs: [run(0, 9, 1, 5)] })]);
+    expect(await quantities(id)).toEqual([
+      [1, 1, "1"],
+      [4, 3, "3"],
+      [5, 1, "1"],
+    ]);
+    expect(await store.live.audit()).toEqual([]);
+  });
+
+  it("stay as they are once all of them are proven one by one, be they told together afterwards", async () => {
+    const id = await countedMarket();
+    const single = [fill(1, 0), fill(2, 5), fill(3, 5), fill(4, 9)];
+    await store.commit([trades(id, single, { evidence: "rest_page", runs: [run(0, 9, 1, 4)] })]);
+    await store.commit([trades(id, [joined(2, 3, 5, "2"), fill(5, 12)], { runs: [run(9, 12, 5, 5)] })]);
+    expect(await quantities(id)).toEqual([1, 2, 3, 4, 5].map((each) => [each, 1, "1"]));
+    expect(await refused(id)).toEqual([]);
+    expect(await store.live.audit()).toEqual([]);
+  });
+
+  it("are stored once where one commit tells them both ways", async () => {
+    const id = await countedMarket();
+    await store.commit([trades(id, [fill(9, 20)], { evidence: "rest_page" })]);
+    const single = [1, 2, 3, 4].map((each) => fill(each, each === 1 ? 0 : 5));
+    await store.commit([
+      trades(id, single, { evidence: "rest_page" }),
+      trades(id, [fill(1, 0), joined(2, 4, 5, "3")], { runs: [run(0, 5, 1, 4)] }),
+    ]);
+    const rows = await quantities(id);
+    expect(rows.reduce((sum, [, , qty]) => sum + Number(qty), 0)).toBe(5);
+    expect(await store.live.audit()).toEqual([]);
+  });
+
+  it("keep a fill in quarantine that contradicts those it was told with", async () => {
+    const id = await countedMarket();
+    await store.commit([trades(id, [joined(1, 3, 5, "3")], { runs: [run(5, 6, 1, 3)] })]);
+    const other = trade(2, 5, { price: decimal("99") });
+    await store.commit([trades(id, [other], { evidence: "rest_page" })]);
+    expect(await quantities(id)).toEqual([[3, 3, "3"]]);
+    expect(await refused(id)).toEqual([{ rule: "trade.contradicts_stored" }]);
+  });
+
+  it("never share a market with trades that are counted otherwise", async () => {
+    const id = await countedMarket();
+    await store.live.countTradesBy([id], "fill");
+    await expect(store.live.countTradesBy([await newMarket(), id], "record")).rejects.toThrow(
+      /^binance:L\d+\/USDT: raw trades are stored, and aggregated ones are asked for.*exchange\.trades: raw/,
+    );
+  });
+});
 
 describe("a commit of trades", () => {
   it("stores each once, claims its run, and changes nothing when it is repeated", async () => {
@@ -112,9 +196,21 @@ describe("a commit of trades", () => {
       [2, 7, "100.5"],
       [3, 0, "100.5"],
     ]);
-    expect(await database.sql("SELECT rule FROM quarantine WHERE market_id = $1", [id])).toEqual([
-      { rule: "trade.contradicts_stored" },
+    expect(await refused(id)).toEqual([{ rule: "trade.contradicts_stored" }]);
+  });
+
+  it("stores no second trade under an id that is proven, whatever time it is told with", async () => {
+    const id = await newMarket();
+    await store.commit([trades(id, [trade(1, 0), trade(2, 10)], { runs: [run(0, 10, 1, 2)] })]);
+    const again = [trade(1, 5, { price: decimal("99") }), trade(3, 20)];
+    const batch = trades(id, again, { evidence: "rest_page", runs: [run(10, 20, 3, 3)] });
+    expect((await store.commit([batch])).live).toBe(1);
+    expect((await read(id)).map((each) => [each.id, each.timeMs - T0, each.price])).toEqual([
+      [1, 0, "100.5"],
+      [2, 10, "100.5"],
+      [3, 20, "100.5"],
     ]);
+    expect(await refused(id)).toEqual([{ rule: "trade.contradicts_stored" }]);
   });
 
   it("stores a trade once that was stored without a claim before, and is told again in microseconds", async () => {

@@ -218,7 +218,13 @@ export class LiveFeed {
       this.#indices.set(channel, index);
       this.#byTopic.set(dialect.topicOf(channel), channel);
     });
-    record?.({ kind: "session", exchange: exchange.id, markets: captured, ...this.#at() });
+    record?.({
+      kind: "session",
+      exchange: exchange.id,
+      trades: dialect.tradeGrain,
+      markets: captured,
+      ...this.#at(),
+    });
   }
 
   #indexOf(channel: LiveChannel): number {

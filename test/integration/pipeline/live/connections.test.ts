@@ -18,6 +18,7 @@ const FACTOR = 100;
 
 /** A protocol in its shortest form: `+topic id`, `-topic id`; answers `ok id`, `no topic`, `topic number`. */
 const dialect: LiveDialect = {
+  tradeGrain: "aggregated",
   limits: {
     topicsPerConnection: 3,
     booksPerConnection: 1,
