@@ -171,7 +171,8 @@ function isCount(value: number | undefined): value is number {
   return value !== undefined && Number.isSafeInteger(value) && value >= 0;
 }
 
-function isSameTrade(a: Trade, b: Trade): boolean {
+/** Whether two records of one id say the same; a time in microseconds and one in milliseconds may. */
+export function isSameTrade(a: Trade, b: Trade): boolean {
   return (
     a.firstFillId === b.firstFillId &&
     a.lastFillId === b.lastFillId &&
@@ -216,7 +217,8 @@ function toRejection(
   };
 }
 
-function textOf(raw: unknown): string {
+/** A record as its source wrote it, as text. */
+export function textOf(raw: unknown): string {
   if (typeof raw === "string") return raw;
   try {
     return JSON.stringify(raw) ?? "undefined";

@@ -6,7 +6,8 @@
 //    nothing to stand on. What comes next begins there; that ids go on is what proves the border.
 // 4. Ids that lie far below the last one, with times after it, are a count begun anew (a market listed again): the run ends,
 //    another begins, and the time between is a gap. So it is where one absurd id has opened a hole that everything falls into.
-// 5. The state outlives connections: whatever a broken one has cost shows in the first id after it.
+// 5. A trade that is told again with other values is kept as refused: trades do not change, and the first is what was believed.
+// 6. The state outlives connections: whatever a broken one has cost shows in the first id after it.
 import type { Rejection } from "../../../core/model/candle-batch.js";
 import type { MissingTrades, TradeBatch, TradeRun } from "../../../core/model/record-batch.js";
 import {
@@ -15,7 +16,7 @@ import {
   type TradeCandidate,
   type TradeNumbering,
 } from "../../../core/model/trade.js";
-import { judgeTrade } from "../../gate/trade-gate.js";
+import { isSameTrade, judgeTrade, textOf } from "../../gate/trade-gate.js";
 import { LiveCounts } from "./live-counts.js";
 
 /** What is known of a market's trades: the last id of an unbroken run, and up to when it claims the time. */
@@ -46,6 +47,8 @@ const RESTART_TRADES = 3;
 const STALE_AFTER_MS = 86_400_000;
 /** Gaps remembered, to tell a late trade from a duplicate. */
 const GAPS_REMEMBERED = 64;
+/** Trades remembered, to tell a repetition from a contradiction: as far back as two connections overlap. */
+const TRADES_REMEMBERED = 256;
 
 interface OpenRun {
   firstId: number;
@@ -66,7 +69,10 @@ export class TradeTracker {
   #missing: MissingTrades[] = [];
   #rejected: Rejection[] = [];
   /** Ascending by first id; each beyond `#lastId + 1`. */
-  #ahead: { readonly trade: Trade; readonly receivedMs: number }[] = [];
+  #ahead: { readonly trade: Trade; readonly raw: unknown; readonly receivedMs: number }[] = [];
+  /** The last trades taken, in a ring. */
+  readonly #recent: Trade[] = [];
+  #recentAt = 0;
   #givenUp: { readonly firstId: number; readonly lastId: number }[] = [];
   #receivedMs = 0;
   /** Trades in a row that are old by their id and new by their time. */
@@ -100,7 +106,7 @@ export class TradeTracker {
           openTimeMs: judged.timeMs,
           raw: judged.raw,
         });
-      } else this.#place(judged, receivedMs);
+      } else this.#place(judged, candidate.raw, receivedMs);
     }
   }
 
@@ -153,20 +159,23 @@ export class TradeTracker {
     return this.take(Infinity);
   }
 
-  #place(trade: Trade, receivedMs: number): void {
+  #place(trade: Trade, raw: unknown, receivedMs: number): void {
     const { firstId, lastId } = continuityOf(trade, this.#options.numbering);
     if (this.#lastId !== undefined && firstId <= this.#lastId) {
       const isLate = this.#givenUp.some((gap) => firstId >= gap.firstId && lastId <= gap.lastId);
       const isAnew = this.#isCountedAnew(trade);
       if (isLate && !isAnew) {
-        // Stored without a claim: the repair that is under way proves the rest of its gap.
         this.#counts.add("outOfOrder");
+        // The repair that is under way may be told these one by one, and stores them so.
+        if (firstId < lastId) return;
+        // Stored without a claim: the repair proves the rest of its gap.
+        this.#remember(trade);
         this.#trades.push(trade);
         this.#options.onTrade?.(trade);
         return;
       }
+      if (!isAnew) return this.#noteRepeated(trade, raw);
       if (!isLate) this.#counts.add("duplicates");
-      if (!isAnew) return;
       this.#closeRun();
       this.#lastId = undefined;
       this.#latestMs = -Infinity;
@@ -178,7 +187,26 @@ export class TradeTracker {
       this.#drainAhead();
       return;
     }
-    this.#wait(trade, firstId, receivedMs);
+    this.#wait(trade, firstId, { raw, receivedMs });
+  }
+
+  /** A trade of an id that was taken before. */
+  #noteRepeated(trade: Trade, raw: unknown, earlier = this.#recent.find(({ id }) => id === trade.id)): void {
+    if (earlier === undefined || isSameTrade(earlier, trade)) {
+      this.#counts.add("duplicates");
+      return;
+    }
+    this.reject({
+      rule: "trade.contradicts_held",
+      detail: `trade ${trade.id} came in before with other values; those stay`,
+      openTimeMs: trade.timeMs,
+      raw: textOf(raw),
+    });
+  }
+
+  #remember(trade: Trade): void {
+    this.#recent[this.#recentAt] = trade;
+    this.#recentAt = (this.#recentAt + 1) % TRADES_REMEMBERED;
   }
 
   #isCountedAnew(trade: Trade): boolean {
@@ -196,21 +224,19 @@ export class TradeTracker {
     };
     this.#lastId = lastId;
     this.#latestMs = Math.max(this.#latestMs, trade.timeMs);
+    this.#remember(trade);
     this.#trades.push(trade);
     this.#options.onTrade?.(trade);
     if (this.#trades.length > this.#options.heldMax) this.#shed();
   }
 
-  #wait(trade: Trade, firstId: number, receivedMs: number): void {
+  #wait(trade: Trade, firstId: number, { raw, receivedMs }: { raw: unknown; receivedMs: number }): void {
     const at = this.#ahead.findIndex((each) => this.#firstIdOf(each.trade) >= firstId);
     const found = this.#ahead[at];
-    if (found && this.#firstIdOf(found.trade) === firstId) {
-      this.#counts.add("duplicates");
-      return;
-    }
+    if (found && this.#firstIdOf(found.trade) === firstId) return this.#noteRepeated(trade, raw, found.trade);
     // Only what comes after something newer is out of order.
     if (at >= 0) this.#counts.add("outOfOrder");
-    this.#ahead.splice(at < 0 ? this.#ahead.length : at, 0, { trade, receivedMs });
+    this.#ahead.splice(at < 0 ? this.#ahead.length : at, 0, { trade, raw, receivedMs });
     if (this.#ahead.length > AHEAD_MAX) this.#giveUpFirst();
   }
 
@@ -221,7 +247,7 @@ export class TradeTracker {
       const firstId = this.#firstIdOf(next.trade);
       if (this.#lastId !== undefined && firstId > this.#lastId + 1) return;
       this.#ahead.shift();
-      if (this.#lastId !== undefined && firstId <= this.#lastId) this.#counts.add("duplicates");
+      if (this.#lastId !== undefined && firstId <= this.#lastId) this.#noteRepeated(next.trade, next.raw);
       else this.#accept(next.trade);
     }
   }
