@@ -150,7 +150,7 @@ function keeperOf({ rules, atMs }: Recording, nativeSymbol: string, page: BookPa
     const nothing = { timeMs: atMs, checksum: undefined, bids: [], asks: [] };
     // A change that lies before the page, so that the page is waited for.
     keeper.onUpdate({ nativeSymbol, isSnapshot: false, ...ids, ...nothing }, arrivalAt(atMs));
-    keeper.onPage(page, arrivalAt(atMs));
+    keeper.onPage(page);
   }
   return keeper;
 }

@@ -100,7 +100,7 @@ it("knows its best levels only as far as it was told of them", () => {
     ["102", "1"],
     ["103", "1"],
   ];
-  expect(book.reset(bids, asks, { isPartial: true })).toBeUndefined();
+  expect(book.reset(bids, asks, { hasMoreBids: true, hasMoreAsks: true })).toBeUndefined();
   expect([book.isKnown(3), book.isKnown(4)]).toEqual([true, false]);
   // 97 may not be the next best bid after 98: there may be 97.5, which nobody has spoken of.
   book.apply(

@@ -6,7 +6,7 @@
 // 4. After maintenance ids begin anew: seqId < prevSeqId, while prevSeqId = L still. That continues the book.
 // 5. Anything else: subscribe again, and ignore what comes until the next snapshot.
 // 6. Where no snapshot comes, the book is started from REST: updates it holds are skipped (seqId ≤ S), the first one applied
-//    must reach across it (prevSeqId ≤ S < seqId).
+//    must reach across it (prevSeqId ≤ S < seqId). Where ids begin anew meanwhile, another page is asked for.
 // 7. Until June 2026 each message carried a checksum: CRC32 of the best 25 levels. Since then the field is 0.
 // @see https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-order-book-channel
 import { crc32 } from "node:zlib";
@@ -22,8 +22,11 @@ export const OKX_BOOK_RULES: BookRules = {
   checksumLevels: CHECKSUM_LEVELS,
   isPageTooOld: ({ sequence }, { previousId = -1 }) => sequence < previousId, // 6
   first({ sequence }, update) {
-    if (update.lastId <= sequence) return { do: "skip" };
-    const { previousId = -1 } = update;
+    const { lastId, previousId = -1 } = update;
+    if (previousId === sequence) return APPLY; // 4, 6
+    // Whether the page is from before or after ids began anew, they cannot tell.
+    if (lastId < previousId) return resync(previousId, sequence);
+    if (lastId <= sequence) return { do: "skip" };
     if (previousId <= sequence) return APPLY; // 6
     return resync(previousId, sequence);
   },

@@ -132,7 +132,7 @@ class Replay {
         return this.#handOn([judgeWindow({ ...event.fetched, marketId: market.id })]);
       }
       case "flush":
-        for (const each of this.#session.markets) each.tick(event.atMs);
+        for (const each of this.#session.markets) each.tick(event.atMs, event.exchangeMs);
         return this.#handOn(this.#session.markets.flatMap((each) => each.take(event.atMs)));
       case "end":
         return this.#end(event.exchangeMs);

@@ -37,20 +37,19 @@ export class OrderBook {
 
   /**
    * Empties the book, then takes these levels.
-   * @param isPartial the venue has further levels beyond these, of which nothing is known until they change
+   * A side the venue has more of is known as far as these levels go: of those beyond nothing is known until they change.
    */
   reset(
     bids: readonly WireLevel[],
     asks: readonly WireLevel[],
-    { isPartial = false }: { isPartial?: boolean } = {},
+    { hasMoreBids = false, hasMoreAsks = false }: { hasMoreBids?: boolean; hasMoreAsks?: boolean } = {},
   ): LevelFault | undefined {
     this.#bids.clear();
     this.#asks.clear();
+    this.#decimals = 0;
     const fault = this.#load(this.#bids, bids, "bid") ?? this.#load(this.#asks, asks, "ask");
-    if (isPartial) {
-      this.#bids.endKnowledge();
-      this.#asks.endKnowledge();
-    }
+    if (hasMoreBids) this.#bids.endKnowledge();
+    if (hasMoreAsks) this.#asks.endKnowledge();
     return fault;
   }
 
@@ -74,7 +73,7 @@ export class OrderBook {
     this.#asks.cut(levels);
   }
 
-  /** The best levels of each side, best first, texts as received. */
+  /** The best levels of each side as far as they are known, best first, texts as received. */
   top(levels: number): { bids: WireLevel[]; asks: WireLevel[] } {
     return { bids: this.#bids.top(levels), asks: this.#asks.top(levels) };
   }
@@ -123,17 +122,20 @@ export class OrderBook {
       else return NaN;
     }
     const decimals = point < 0 ? 0 : length - point - 1;
-    if (decimals > this.#decimals) this.#refine(decimals);
+    if (decimals > this.#decimals && !this.#refine(decimals, units)) return NaN;
     const scaled = units * (POWERS[this.#decimals - decimals] ?? NaN);
     return scaled > 0 && scaled <= Number.MAX_SAFE_INTEGER ? scaled : NaN;
   }
 
-  #refine(decimals: number): void {
-    if (decimals > DECIMALS_MAX) return;
+  /** @returns false, and changes nothing, where a price would no longer be exact: this one, or one the book holds */
+  #refine(decimals: number, units: number): boolean {
+    if (decimals > DECIMALS_MAX || units > Number.MAX_SAFE_INTEGER) return false;
     const factor = POWERS[decimals - this.#decimals] ?? NaN;
+    if (Math.max(this.#bids.largest, this.#asks.largest) * factor > Number.MAX_SAFE_INTEGER) return false;
     this.#bids.rescale(factor);
     this.#asks.rescale(factor);
     this.#decimals = decimals;
+    return true;
   }
 }
 
@@ -157,6 +159,11 @@ class BookSide {
   /** The best level's key. */
   get best(): number | undefined {
     return this.#keys[this.#keys.length - 1];
+  }
+
+  /** The largest price, in units; 0 without levels. */
+  get largest(): number {
+    return Math.max(Math.abs(this.#keys[0] ?? 0), Math.abs(this.#keys[this.#keys.length - 1] ?? 0));
   }
 
   clear(): void {
@@ -215,8 +222,10 @@ class BookSide {
 
   top(levels: number): WireLevel[] {
     const top: WireLevel[] = [];
-    for (let i = this.#keys.length - 1; i >= 0 && top.length < levels; i--)
+    for (let i = this.#keys.length - 1; i >= 0 && top.length < levels; i--) {
+      if ((this.#keys[i] ?? NaN) < this.#knownFrom) break;
       top.push([this.#prices[i] ?? "", this.#qtys[i] ?? ""]);
+    }
     return top;
   }
 

@@ -91,7 +91,7 @@ function replay(
   });
   const events = [
     ...updates.map(({ atMs, update }) => ({ atMs, run: () => keeper.onUpdate(update, arrivalAt(atMs)) })),
-    ...pages.map(({ atMs, page }) => ({ atMs, run: () => keeper.onPage(page, arrivalAt(atMs)) })),
+    ...pages.map(({ atMs, page }) => ({ atMs, run: () => keeper.onPage(page) })),
   ].sort((a, b) => a.atMs - b.atMs);
   for (const { run } of events) run();
   return { batch: keeper.take(), isValid: keeper.isValid, pagesAsked, resubscriptions };
@@ -316,7 +316,7 @@ function topOf(
   let isPageGiven = false;
   for (const each of updates) {
     if (!isPageGiven && each.atMs > atMs) {
-      keeper.onPage(page, arrivalAt(atMs));
+      keeper.onPage(page);
       isPageGiven = true;
     }
     keeper.onUpdate(each.update, arrivalAt(each.atMs));

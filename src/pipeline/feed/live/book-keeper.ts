@@ -4,13 +4,12 @@
 //     └────────snapshot of the stream──────────────────────────────────────> valid ──anything wrong──> empty or buffering
 //
 // In: changes as they arrive, pages of REST as they are answered, what became of the stream. Out: snapshots of the best
-// levels, the times with a valid book, and the times without one with the reason. A book that goes wrong asks for a page or
-// a new subscription by itself; the venue's own rules say what continues it (exchanges/<venue>/book-rules.ts).
+// levels, the times with a valid book, and the times without one with the reason (book-claims.ts). A book that goes wrong
+// asks for a page or a new subscription by itself; the venue's own rules say what continues it (exchanges/<venue>/book-rules.ts).
 import assert from "node:assert/strict";
 import type {
   BookDelta,
   BookLevel,
-  BookOutage,
   BookOutageReason,
   BookPage,
   BookSnapshot,
@@ -21,10 +20,11 @@ import { parseDecimal, type Decimal } from "../../../core/decimal.js";
 import type { Rejection } from "../../../core/model/candle-batch.js";
 import type { BookBatch } from "../../../core/model/record-batch.js";
 import { multiplyDecimals } from "../../../core/multiply-decimals.js";
-import type { TimeRange } from "../../../core/range.js";
 import type { BookRules } from "../../../exchanges/book-rules.js";
 import { OrderBook } from "../../fold/order-book.js";
+import { BookClaims } from "./book-claims.js";
 import { BookWitness } from "./book-witness.js";
+import { EventTimes } from "./event-times.js";
 import { LiveCounts } from "./live-counts.js";
 
 export interface BookKeeperOptions {
@@ -59,60 +59,73 @@ const BUFFER_MAX = 1_000;
 /** What is held between two batches; beyond it the oldest are dropped, and counted. Minutes of a store that is away. */
 const SNAPSHOTS_HELD_MAX = 500;
 const DELTAS_HELD_MAX = 5_000;
+/** Of a venue that has changed its format every message is unreadable: the first ones tell all there is to tell. */
+const REJECTED_HELD_MAX = 1_000;
 /** Between the last change of one connection and the snapshot of the next: what is under way on both. */
 const OVERLAP_MS = 1_000;
-/** An exchange's time further from its clock than this is none: ours is taken. */
-const TIME_OFF_MS = 600_000;
+/** What repeats the past has no later time than the book: one that has counts its ids anew. */
+const SKIPPED_NEWER_MS = 2_000;
+/** The same where times tell nothing: a minute of changes at ten a second, none of which the book took. */
+const SKIPPED_MAX = 600;
+/** Another connection has gone on for so long without the one the book is on. */
+const OTHER_NEWER_MS = 10_000;
 /** A stream that promised a snapshot has sent it within a second or two; after this REST is asked. */
 const SNAPSHOT_WAIT_MS = 5_000;
 
 type State = "empty" | "buffering" | "valid";
+
+/** A change, and when it was; undefined while no time of its stream is believed. */
+interface Timed {
+  readonly update: BookUpdate;
+  readonly timeMs: number | undefined;
+  readonly receivedMs: number;
+}
 
 export class BookKeeper {
   readonly #options: BookKeeperOptions;
   readonly #book = new OrderBook();
   readonly #counts = new LiveCounts();
   readonly #witness = new BookWitness();
+  readonly #times = new EventTimes();
+  readonly #claims: BookClaims;
   #state: State = "empty";
   #lastId = -1;
   /** The connection whose changes are followed, where the stream itself began the book. */
   #connectionId: number | undefined;
-  #buffer: BookUpdate[] = [];
+  #buffer: Timed[] = [];
   #isPageAsked = false;
   /** The page the book was set to, while no change has continued it yet. */
   #page: BookPage | undefined;
   /** When the channel was opened without a snapshot having come since. */
   #waitingSinceMs: number | undefined;
-  #validFromMs = 0;
-  /** The time of the last change applied: up to here the book is proven. */
-  #validToMs = 0;
-  #outage: { startMs: number; reason: BookOutageReason; detail: string } | undefined;
+  /** Changes in a row that lay before the book. */
+  #skipped = 0;
   #hasBeenValid = false;
   #nextSnapshotMs = -Infinity;
   #snapshots: BookSnapshot[] = [];
   #deltas: BookDelta[] = [];
-  #valid: TimeRange[] = [];
-  #outages: BookOutage[] = [];
   #rejected: Rejection[] = [];
   #receivedMs = 0;
 
   constructor(options: BookKeeperOptions) {
     this.#options = options;
-    const { followedToMs } = options;
-    if (followedToMs !== undefined)
-      this.#outage = { startMs: followedToMs, reason: "disconnected", detail: "nothing was following it" };
+    this.#claims = new BookClaims(options.followedToMs);
   }
 
   get isValid(): boolean {
     return this.#state === "valid";
   }
 
-  /** The best levels at the last change, quantities as the venue counts them; undefined while the book is not valid. */
+  /**
+   * The best levels at the last change as far as they are known, quantities as the venue counts them; undefined while the book is
+   * not valid.
+   */
   top(
     levels: number,
   ): { sequence: number; timeMs: number; bids: WireLevel[]; asks: WireLevel[] } | undefined {
-    if (this.#state !== "valid") return undefined;
-    return { sequence: this.#lastId, timeMs: this.#validToMs, ...this.#book.top(levels) };
+    const { toMs } = this.#claims;
+    if (this.#state !== "valid" || toMs === undefined) return undefined;
+    return { sequence: this.#lastId, timeMs: toMs, ...this.#book.top(levels) };
   }
 
   /** As {@link top}, canonical and in base units, for those who look on. */
@@ -127,7 +140,7 @@ export class BookKeeper {
   onOpened({ receivedMs, exchangeNowMs }: BookArrival): void {
     if (this.#state === "valid") return;
     this.#waitingSinceMs = receivedMs;
-    this.#outage ??= { startMs: exchangeNowMs, reason: "disconnected", detail: "not synchronised yet" };
+    this.#claims.open(exchangeNowMs);
   }
 
   /** No connection carries the stream any more, or nobody knows what it has left out. */
@@ -142,36 +155,42 @@ export class BookKeeper {
 
   onUpdate(update: BookUpdate, arrival: BookArrival): void {
     const { rules } = this.#options;
-    this.#receivedMs = arrival.receivedMs;
+    const { connectionId, receivedMs, exchangeNowMs } = arrival;
+    this.#receivedMs = receivedMs;
     this.#counts.add("received");
+    const timed = { update, timeMs: this.#times.believe(update.timeMs, exchangeNowMs), receivedMs };
     if (update.isSnapshot) {
-      this.#begin(update, arrival);
+      this.#begin(timed, connectionId);
       return;
     }
     if (this.#state === "buffering") {
-      if (this.#page) this.#follow(update, arrival);
-      else this.#hold(update);
+      if (this.#page) this.#follow(timed);
+      else this.#hold(timed);
       return;
     }
     if (this.#state === "empty") {
       // A stream that begins with a snapshot: whatever comes before it belongs to a book that is gone.
-      if (rules.startsFrom === "rest") this.#startBuffering(update);
+      if (rules.startsFrom === "rest") this.#startBuffering(timed);
       return;
     }
-    if (this.#connectionId !== undefined && this.#connectionId !== arrival.connectionId) return;
-    this.#follow(update, arrival);
+    if (this.#connectionId !== undefined && this.#connectionId !== connectionId) {
+      if (this.#isNewerBy(OTHER_NEWER_MS, timed))
+        this.#fail("stale", "another connection has gone on without the one it was on", undefined);
+      return;
+    }
+    this.#follow(timed);
   }
 
   /** A page of REST that was asked for, or that is to be compared with. */
-  onPage(page: BookPage, arrival: Omit<BookArrival, "connectionId">): void {
+  onPage(page: BookPage): void {
     this.#isPageAsked = false;
     if (this.#state !== "buffering" || this.#page) return;
-    const first = this.#buffer[0];
+    const first = this.#buffer[0]?.update;
     if (page.sequence < 0 || (first && this.#options.rules.isPageTooOld(page, first))) {
       this.#requestPage();
       return;
     }
-    this.#startFromPage(page, arrival);
+    this.#startFromPage(page);
   }
 
   /** The page could not be had. Asking again, and when, is the caller's decision. */
@@ -181,7 +200,9 @@ export class BookKeeper {
 
   /** Begins to note the book's best levels at each change, to compare a page with that is about to be asked for. */
   beginComparison(): void {
-    if (this.#state === "valid") this.#witness.begin();
+    if (this.#state !== "valid") return;
+    this.#witness.begin();
+    this.#witness.note(this.#lastId, this.#book);
   }
 
   /**
@@ -199,12 +220,16 @@ export class BookKeeper {
   /** Keeps a change that nobody could read; the next one shows that it is missing. */
   reject(rejection: Rejection): void {
     this.#counts.add("malformed");
-    this.#rejected.push(rejection);
+    if (this.#rejected.length < REJECTED_HELD_MAX) this.#rejected.push(rejection);
   }
 
-  /** To be called now and then: asks REST where the stream has not sent its snapshot. */
-  tick(nowMs: number): void {
+  /**
+   * To be called now and then: asks REST where the stream has not sent its snapshot, and puts an outage that goes on on record.
+   * @param nowMs our clock, epoch ms
+   */
+  tick(nowMs: number, exchangeNowMs: number): void {
     const { rules } = this.#options;
+    this.#claims.tell(exchangeNowMs);
     if (rules.startsFrom !== "stream" || this.#state !== "empty" || this.#waitingSinceMs === undefined)
       return;
     if (nowMs - this.#waitingSinceMs < SNAPSHOT_WAIT_MS) return;
@@ -213,12 +238,12 @@ export class BookKeeper {
 
   /** What has come of it since the last call; undefined when nothing has. */
   take(): BookBatch | undefined {
-    if (this.#state === "valid") this.#claimValidity();
+    const { valid, outages } = this.#claims.take();
     if (
       this.#snapshots.length === 0 &&
       this.#deltas.length === 0 &&
-      this.#valid.length === 0 &&
-      this.#outages.length === 0 &&
+      valid.length === 0 &&
+      outages.length === 0 &&
       this.#counts.isEmpty
     )
       return undefined;
@@ -227,28 +252,27 @@ export class BookKeeper {
       marketId: this.#options.marketId,
       snapshots: this.#snapshots,
       deltas: this.#deltas,
-      valid: this.#valid,
-      outages: this.#outages,
+      valid,
+      outages,
       rejected: this.#rejected,
       tally: this.#counts.take(),
       receivedMs: this.#receivedMs,
     };
     this.#snapshots = [];
     this.#deltas = [];
-    this.#valid = [];
-    this.#outages = [];
     this.#rejected = [];
     return batch;
   }
 
   /** As {@link take} at the end: an outage that goes on is recorded up to now. */
   finish(exchangeNowMs: number): BookBatch | undefined {
-    this.#closeOutage(exchangeNowMs);
+    this.#claims.finish(exchangeNowMs);
     return this.take();
   }
 
   /** 1. The stream's own snapshot is the book, whatever there was before. */
-  #begin(update: BookUpdate, arrival: BookArrival): void {
+  #begin(timed: Timed, connectionId: number): void {
+    const { update, timeMs } = timed;
     this.#waitingSinceMs = undefined;
     this.#buffer = [];
     const wasValid = this.#state === "valid";
@@ -258,42 +282,44 @@ export class BookKeeper {
       this.#fail("malformed", fault, undefined);
       return;
     }
-    this.#connectionId = arrival.connectionId;
+    this.#connectionId = connectionId;
     this.#page = undefined;
     this.#lastId = update.lastId;
-    const timeMs = timeOf(update, arrival);
+    this.#skipped = 0;
     // While two connections overlap, the new one's snapshot carries the book on without a pause.
-    if (wasValid && timeMs - this.#validToMs <= OVERLAP_MS)
-      this.#validToMs = Math.max(this.#validToMs, timeMs);
+    if (wasValid && !this.#isNewerBy(OVERLAP_MS, timed)) this.#claims.reach(timeMs);
     else {
       if (wasValid) this.#endValidity("disconnected", "a new snapshot came after a pause");
       this.#becomeValid(timeMs);
     }
-    this.#keep(update, timeMs, arrival);
+    this.#keep(timed);
   }
 
   /** 2. Changes are held until the page is there. */
-  #startBuffering(update: BookUpdate | undefined): void {
+  #startBuffering(timed: Timed | undefined): void {
     this.#state = "buffering";
     this.#connectionId = undefined;
     this.#page = undefined;
-    this.#buffer = update ? [update] : [];
+    this.#skipped = 0;
+    this.#buffer = timed ? [timed] : [];
     this.#requestPage();
   }
 
-  #hold(update: BookUpdate): void {
-    this.#buffer.push(update);
+  #hold(timed: Timed): void {
+    this.#buffer.push(timed);
     if (this.#buffer.length > BUFFER_MAX) this.#buffer.splice(0, BUFFER_MAX / 2);
   }
 
   /** 3. The page is the book; of the changes held, those that lie before it are skipped, the rest must continue it. */
-  #startFromPage(page: BookPage, arrival: Omit<BookArrival, "connectionId">): void {
+  #startFromPage(page: BookPage): void {
     const held = this.#buffer;
     this.#buffer = [];
     const { pageLevels, startsFrom } = this.#options.rules;
-    const isPartial =
-      startsFrom === "rest" && (page.bids.length >= pageLevels || page.asks.length >= pageLevels);
-    const fault = this.#book.reset(page.bids, page.asks, { isPartial });
+    const isCut = (side: readonly WireLevel[]): boolean => startsFrom === "rest" && side.length >= pageLevels;
+    const fault = this.#book.reset(page.bids, page.asks, {
+      hasMoreBids: isCut(page.bids),
+      hasMoreAsks: isCut(page.asks),
+    });
     if (fault) {
       this.#counts.add("malformed");
       this.#startBuffering(undefined);
@@ -301,8 +327,8 @@ export class BookKeeper {
     }
     this.#page = page;
     this.#lastId = page.sequence;
-    for (const [at, update] of held.entries()) {
-      this.#follow(update, { ...arrival, connectionId: 0 });
+    for (const [at, timed] of held.entries()) {
+      this.#follow(timed);
       // Broken on the way: what comes after the break may continue a newer page.
       if (this.#page === undefined && this.#state === "buffering") {
         this.#buffer.push(...held.slice(at + 1));
@@ -312,7 +338,8 @@ export class BookKeeper {
   }
 
   /** Not valid before a change has shown that the stream goes on from the page. */
-  #follow(update: BookUpdate, arrival: BookArrival): void {
+  #follow(timed: Timed): void {
+    const { update, timeMs } = timed;
     const page = this.#page;
     const step =
       this.#state === "buffering" && page
@@ -320,20 +347,30 @@ export class BookKeeper {
         : this.#options.rules.next(this.#lastId, update);
     switch (step.do) {
       case "skip":
+        if (++this.#skipped <= SKIPPED_MAX && !this.#isNewerBy(SKIPPED_NEWER_MS, timed)) return;
+        this.#counts.add("sequenceBreaks");
+        this.#fail("sequence_break", `ids begin anew: ${update.lastId} after ${this.#lastId}`, timed);
         return;
       case "resync":
         this.#counts.add("sequenceBreaks");
-        this.#fail("sequence_break", step.detail, update);
+        this.#fail("sequence_break", step.detail, timed);
         return;
       case "apply":
-        if (this.#state !== "valid") this.#becomeValid(timeOf(update, arrival));
-        this.#apply(update, arrival);
+        this.#skipped = 0;
+        if (this.#state !== "valid") this.#becomeValid(timeMs);
+        this.#apply(timed);
     }
   }
 
+  /** False as well where either time is not known. */
+  #isNewerBy(ms: number, { timeMs = -Infinity }: Timed): boolean {
+    return timeMs > (this.#claims.toMs ?? Infinity) + ms;
+  }
+
   /** 4. A change that continues the book; whatever is then wrong with it ends the book. */
-  #apply(update: BookUpdate, arrival: BookArrival): void {
-    const { rules } = this.#options;
+  #apply(timed: Timed): void {
+    const { update, timeMs } = timed;
+    const { rules, levels } = this.#options;
     const fault = this.#book.apply(update.bids, update.asks);
     if (fault) {
       this.#counts.add("malformed");
@@ -347,11 +384,14 @@ export class BookKeeper {
       this.#fail(wrong.startsWith("checksum") ? "checksum" : "crossed", wrong, undefined);
       return;
     }
+    if (!this.#book.isKnown(levels)) {
+      this.#fail("shallow", "the price has moved beyond the levels that were fetched", undefined);
+      return;
+    }
     this.#lastId = update.lastId;
-    const timeMs = timeOf(update, arrival);
-    this.#validToMs = Math.max(this.#validToMs, timeMs);
+    this.#claims.reach(timeMs);
     this.#witness.note(this.#lastId, this.#book);
-    this.#keep(update, timeMs, arrival);
+    this.#keep(timed);
   }
 
   /** What the book itself shows to be wrong after a change. */
@@ -369,11 +409,11 @@ export class BookKeeper {
   }
 
   /** The book is lost; the change that showed it may be the first of the next one. */
-  #fail(reason: BookOutageReason, detail: string, update: BookUpdate | undefined): void {
+  #fail(reason: BookOutageReason, detail: string, timed: Timed | undefined): void {
     if (this.#state === "valid") this.#endValidity(reason, detail);
     this.#connectionId = undefined;
     if (this.#options.rules.startsFrom === "rest") {
-      this.#startBuffering(update);
+      this.#startBuffering(timed);
       return;
     }
     this.#state = "empty";
@@ -382,43 +422,28 @@ export class BookKeeper {
     this.#options.resubscribe();
   }
 
-  #becomeValid(timeMs: number): void {
+  #becomeValid(timeMs: number | undefined): void {
     if (this.#hasBeenValid) this.#counts.add("resyncs");
     this.#hasBeenValid = true;
     this.#state = "valid";
     this.#page = undefined;
     this.#waitingSinceMs = undefined;
-    const fromMs = Math.max(timeMs, this.#outage?.startMs ?? timeMs);
-    this.#closeOutage(fromMs);
-    this.#validFromMs = this.#validToMs = fromMs;
+    this.#claims.begin(timeMs);
     this.#nextSnapshotMs = -Infinity;
   }
 
   #endValidity(reason: BookOutageReason, detail: string): void {
-    this.#claimValidity();
     this.#witness.stop();
-    this.#outage = { startMs: this.#validToMs, reason, detail };
+    this.#claims.end(reason, detail);
     this.#state = "empty";
   }
 
-  #claimValidity(): void {
-    if (this.#validToMs > this.#validFromMs) {
-      this.#valid.push({ startMs: this.#validFromMs, endMs: this.#validToMs });
-      this.#validFromMs = this.#validToMs;
-    }
-  }
-
-  #closeOutage(endMs: number): void {
-    if (this.#outage && endMs > this.#outage.startMs) this.#outages.push({ ...this.#outage, endMs });
-    this.#outage = undefined;
-  }
-
   /** Of a change that was applied: the delta where deltas are kept, and a snapshot where one is due. */
-  #keep(update: BookUpdate, timeMs: number, { receivedMs }: BookArrival): void {
+  #keep({ update, timeMs, receivedMs }: Timed): void {
     if (this.#options.keepsDeltas) {
       this.#deltas.push({
         kind: "book_delta",
-        timeMs,
+        timeMs: timeMs ?? update.timeMs ?? receivedMs,
         receivedMs,
         firstId: update.firstId,
         lastId: update.lastId,
@@ -426,15 +451,15 @@ export class BookKeeper {
         bids: this.#inBaseUnits(update.bids),
         asks: this.#inBaseUnits(update.asks),
       });
-      this.#bound(this.#deltas, DELTAS_HELD_MAX);
+      if (this.#deltas.length > DELTAS_HELD_MAX)
+        this.#counts.add("shed", this.#deltas.splice(0, this.#deltas.length - DELTAS_HELD_MAX / 2).length);
     }
-    if (timeMs < this.#nextSnapshotMs) return;
     const { snapshotEveryMs, levels } = this.#options;
+    // Due, or our own clock, where it had to serve, was set back.
+    const isDue = (atMs: number): boolean =>
+      atMs >= this.#nextSnapshotMs || atMs < this.#nextSnapshotMs - snapshotEveryMs;
+    if (timeMs === undefined || !isDue(timeMs)) return;
     this.#nextSnapshotMs = (Math.floor(timeMs / snapshotEveryMs) + 1) * snapshotEveryMs;
-    if (!this.#book.isKnown(levels)) {
-      this.#fail("shallow", "the price has moved beyond the levels that were fetched", undefined);
-      return;
-    }
     const { bids, asks } = this.#book.top(levels);
     this.#snapshots.push({
       kind: "book_snapshot",
@@ -443,12 +468,20 @@ export class BookKeeper {
       bids: this.#inBaseUnits(bids),
       asks: this.#inBaseUnits(asks),
     });
-    this.#bound(this.#snapshots, SNAPSHOTS_HELD_MAX);
+    if (this.#snapshots.length > SNAPSHOTS_HELD_MAX) this.#shedSnapshots();
   }
 
-  #bound(held: unknown[], max: number): void {
-    if (held.length <= max) return;
-    this.#counts.add("shed", held.splice(0, held.length - max / 2).length);
+  /** The oldest are given up, and with them the time up to the first that is kept. */
+  #shedSnapshots(): void {
+    const dropped = this.#snapshots.splice(0, this.#snapshots.length - SNAPSHOTS_HELD_MAX / 2);
+    this.#counts.add("shed", dropped.length);
+    const [first] = dropped;
+    const [kept] = this.#snapshots;
+    if (first && kept)
+      this.#claims.shed(
+        { startMs: first.timeMs, endMs: kept.timeMs },
+        `${dropped.length} snapshots were given up: the store did not take what came in`,
+      );
   }
 
   #inBaseUnits(levels: readonly WireLevel[]): BookLevel[] {
@@ -470,8 +503,4 @@ export class BookKeeper {
     this.#isPageAsked = true;
     this.#options.requestPage();
   }
-}
-
-function timeOf({ timeMs }: BookUpdate, { exchangeNowMs }: Pick<BookArrival, "exchangeNowMs">): number {
-  return timeMs !== undefined && Math.abs(timeMs - exchangeNowMs) <= TIME_OFF_MS ? timeMs : exchangeNowMs;
 }

@@ -324,8 +324,9 @@ export class LiveFeed {
     while (true) {
       await clock.sleep(FLUSH_EVERY_MS, signal);
       const nowMs = clock.nowMs();
-      record?.({ kind: "flush", atMs: nowMs, exchangeMs: exchangeClock.nowMs() });
-      for (const each of this.#session.markets) each.tick(nowMs);
+      const exchangeMs = exchangeClock.nowMs();
+      record?.({ kind: "flush", atMs: nowMs, exchangeMs });
+      for (const each of this.#session.markets) each.tick(nowMs, exchangeMs);
       await this.#handOn(
         this.#session.markets.flatMap((each) => each.take(nowMs)),
         deadline,

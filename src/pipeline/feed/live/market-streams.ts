@@ -130,7 +130,7 @@ export class MarketStreams {
     const arrival = { receivedMs: nowMs(), exchangeNowMs: exchangeNowMs() };
     if (this.#bookChannel) onPage?.(this.#bookChannel, page, arrival);
     if (page === undefined) this.book?.onPageFailed();
-    else this.book?.onPage(page, arrival);
+    else this.book?.onPage(page);
   }
 
   /** A frame of this market that could not be read is kept, and counted where it belongs. */
@@ -153,8 +153,8 @@ export class MarketStreams {
     }
   }
 
-  tick(nowMs: number): void {
-    this.book?.tick(nowMs);
+  tick(nowMs: number, exchangeNowMs: number): void {
+    this.book?.tick(nowMs, exchangeNowMs);
   }
 
   /** What has come in since the last call. */

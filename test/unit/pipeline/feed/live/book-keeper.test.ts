@@ -97,7 +97,7 @@ describe("a book that starts from REST", () => {
     keeper.onUpdate(change(101, 105, 1_200), arrivalAt(1_200));
     expect(pages).toBe(1);
     expect(keeper.top(1)).toBeUndefined();
-    keeper.onPage(page(100), arrivalAt(1_300));
+    keeper.onPage(page(100));
     expect(keeper.top(1)).toEqual({
       sequence: 105,
       timeMs: 1_200,
@@ -116,7 +116,7 @@ describe("a book that starts from REST", () => {
   it("waits for a change after the page, when the page is newer than all that was held", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(95, 100, 1_100), arrivalAt(1_100));
-    keeper.onPage(page(110), arrivalAt(1_200));
+    keeper.onPage(page(110));
     expect(keeper.isValid).toBe(false);
     keeper.onUpdate(change(101, 110, 1_300), arrivalAt(1_300));
     expect(keeper.isValid).toBe(false);
@@ -128,22 +128,22 @@ describe("a book that starts from REST", () => {
   it("asks for another page while the page is older than the first change held", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(95, 100, 1_100), arrivalAt(1_100));
-    keeper.onPage(page(90), arrivalAt(1_200));
-    keeper.onPage(page(-1), arrivalAt(1_200));
+    keeper.onPage(page(90));
+    keeper.onPage(page(-1));
     expect(pages).toBe(3);
-    keeper.onPage(page(99), arrivalAt(1_300));
+    keeper.onPage(page(99));
     expect(keeper.isValid).toBe(true);
   });
 
   it("is invalid from the last good change when one is missing, and starts again from the one that came", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(101, 105, 1_200), arrivalAt(1_200));
-    keeper.onPage(page(100), arrivalAt(1_200));
+    keeper.onPage(page(100));
     keeper.onUpdate(change(106, 106, 1_900), arrivalAt(1_900));
     keeper.onUpdate(change(108, 109, 2_000), arrivalAt(2_000));
     expect(keeper.top(1)).toBeUndefined();
     expect(pages).toBe(2);
-    keeper.onPage(page(108), arrivalAt(2_500));
+    keeper.onPage(page(108));
     keeper.onUpdate(change(110, 110, 2_600), arrivalAt(2_600));
     const batch = take(keeper);
     expect(batch.outages).toEqual([
@@ -159,7 +159,7 @@ describe("a book that starts from REST", () => {
   it("goes on without a pause while two connections send the same changes", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(101, 105, 1_200), arrivalAt(1_200));
-    keeper.onPage(page(100), arrivalAt(1_200));
+    keeper.onPage(page(100));
     keeper.onUpdate(change(106, 107, 1_300), arrivalAt(1_300, 1));
     keeper.onUpdate(change(106, 107, 1_300), arrivalAt(1_310, 2));
     keeper.onUpdate(change(108, 108, 1_400), arrivalAt(1_400, 2));
@@ -172,11 +172,11 @@ describe("a book that starts from REST", () => {
   it("is crossed once a bid reaches the ask: never served, fetched anew", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(101, 105, 1_200), arrivalAt(1_200));
-    keeper.onPage(page(100), arrivalAt(1_200));
+    keeper.onPage(page(100));
     keeper.onUpdate(change(106, 106, 1_300, { bids: [["101", "1"]] }), arrivalAt(1_300));
     expect(keeper.isValid).toBe(false);
     expect(pages).toBe(2);
-    keeper.onPage(page(200), arrivalAt(1_400));
+    keeper.onPage(page(200));
     keeper.onUpdate(change(201, 201, 1_500), arrivalAt(1_500));
     expect(take(keeper).outages.map(({ reason, detail }) => [reason, detail])).toEqual([
       ["crossed", "bid 101 is not below ask 101 at 106"],
@@ -186,7 +186,7 @@ describe("a book that starts from REST", () => {
   it("records an outage that goes on at the end", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(101, 105, 1_200), arrivalAt(1_200));
-    keeper.onPage(page(100), arrivalAt(1_200));
+    keeper.onPage(page(100));
     keeper.onLost("stale", "nothing for 30 s");
     expect(keeper.finish(5_000)?.outages).toEqual([
       { startMs: 1_200, endMs: 5_000, reason: "stale", detail: "nothing for 30 s" },
@@ -258,12 +258,12 @@ describe("a book that starts from the stream", () => {
     const keeper = keeperOf(STREAM_RULES);
     keeper.onOpened(arrivalAt(1_000));
     keeper.onUpdate(change(11, 12, 1_100, { previousId: 10 }), arrivalAt(1_100));
-    keeper.tick(5_900);
+    keeper.tick(5_900, 5_900);
     expect(pages).toBe(0);
-    keeper.tick(6_000);
+    keeper.tick(6_000, 6_000);
     expect(pages).toBe(1);
     keeper.onUpdate(change(13, 14, 6_100, { previousId: 12 }), arrivalAt(6_100));
-    keeper.onPage(page(13), arrivalAt(6_200));
+    keeper.onPage(page(13));
     expect(keeper.isValid).toBe(true);
   });
 
@@ -281,7 +281,7 @@ describe("the comparison with REST", () => {
   it("says nothing where the two never stood at one sequence, and invalidates a book that differs", () => {
     const keeper = keeperOf(REST_RULES);
     keeper.onUpdate(change(101, 105, 1_200), arrivalAt(1_200));
-    keeper.onPage(page(100), arrivalAt(1_200));
+    keeper.onPage(page(100));
     keeper.beginComparison();
     keeper.onUpdate(change(106, 106, 1_300), arrivalAt(1_300));
     expect(keeper.compare({ ...page(107), bids: [["100", "106"]] })).toBeUndefined();
@@ -292,5 +292,224 @@ describe("the comparison with REST", () => {
     keeper.onUpdate(change(108, 108, 1_500), arrivalAt(1_500));
     expect(keeper.compare({ ...page(108), bids: [["100", "5"]] })).toBe("different");
     expect(keeper.isValid).toBe(false);
+  });
+});
+
+const T0 = Date.UTC(2024, 0, 10);
+const HOUR_MS = 3_600_000;
+const SECOND_MS = 1_000;
+
+/** Valid from T0 on, at 101; the change of second s is 101 + s. */
+function validKeeper(rules: BookRules, options: Partial<BookKeeperOptions> = {}): BookKeeper {
+  const keeper = keeperOf(rules, options);
+  keeper.onOpened(arrivalAt(T0));
+  keeper.onUpdate(change(101, 101, T0), arrivalAt(T0));
+  keeper.onPage(page(100));
+  return keeper;
+}
+
+/** @param offMs by so much the exchange's clock as we reckon it is off */
+function follow(keeper: BookKeeper, fromS: number, toS: number, offMs = 0): void {
+  for (let s = fromS; s <= toS; s++) {
+    const timeMs = T0 + s * SECOND_MS;
+    keeper.onUpdate(change(101 + s, 101 + s, timeMs), {
+      connectionId: 1,
+      receivedMs: timeMs + offMs,
+      exchangeNowMs: timeMs + offMs,
+    });
+  }
+}
+
+const seconds = (ranges: readonly { startMs: number; endMs: number }[]) =>
+  ranges.map(({ startMs, endMs }) => [(startMs - T0) / SECOND_MS, (endMs - T0) / SECOND_MS]);
+
+describe("the time of a book", () => {
+  it("claims nothing that has not come, and goes on, while our clock is an hour late", () => {
+    const keeper = validKeeper(REST_RULES);
+    follow(keeper, 1, 60);
+    follow(keeper, 61, 70, HOUR_MS);
+    expect(seconds(take(keeper).valid)).toEqual([[0, 70]]);
+    let snapshots = 0;
+    for (let s = 71; s <= 1_270; s += 100) {
+      follow(keeper, s, s + 99);
+      snapshots += take(keeper).snapshots.length;
+    }
+    expect(snapshots).toBe(1_200);
+    keeper.onLost("disconnected", "broken");
+    const backMs = T0 + 1_870 * SECOND_MS;
+    keeper.onOpened(arrivalAt(backMs));
+    keeper.onUpdate(change(9_001, 9_001, backMs), arrivalAt(backMs));
+    keeper.onPage(page(9_000));
+    expect(seconds(take(keeper).outages)).toEqual([[1_270, 1_870]]);
+  });
+
+  it("keeps an outage on record, and stores nothing an hour early, while our clock is set back", () => {
+    const keeper = validKeeper(REST_RULES);
+    follow(keeper, 1, 60);
+    take(keeper);
+    keeper.onLost("disconnected", "broken");
+    const early = { connectionId: 1, receivedMs: T0 - HOUR_MS, exchangeNowMs: T0 - HOUR_MS };
+    keeper.onOpened(early);
+    keeper.onUpdate(change(901, 901, T0 + 80 * SECOND_MS), early);
+    keeper.onPage(page(900));
+    keeper.onUpdate(change(902, 902, T0 + 85 * SECOND_MS), arrivalAt(T0 + 85 * SECOND_MS));
+    const batch = take(keeper);
+    expect(seconds(batch.outages)).toEqual([[60, 85]]);
+    expect(batch.snapshots.map(({ timeMs }) => timeMs)).toEqual([T0 + 85 * SECOND_MS]);
+  });
+
+  it("does not begin ahead of the exchange's own time where our clock was late when it was opened", () => {
+    const keeper = keeperOf(REST_RULES);
+    keeper.onOpened(arrivalAt(T0 + HOUR_MS));
+    keeper.onUpdate(change(101, 101, T0), arrivalAt(T0));
+    keeper.onPage(page(100));
+    follow(keeper, 1, 10);
+    const batch = take(keeper);
+    expect(seconds(batch.valid)).toEqual([[0, 10]]);
+    expect(batch.outages).toEqual([]);
+  });
+
+  it("is not moved by one change that claims to be of minutes ahead", () => {
+    const keeper = validKeeper(REST_RULES);
+    keeper.onUpdate(change(102, 102, T0 + 540 * SECOND_MS), arrivalAt(T0 + SECOND_MS));
+    keeper.onLost("disconnected", "broken");
+    const backMs = T0 + 500 * SECOND_MS;
+    keeper.onOpened(arrivalAt(backMs));
+    keeper.onUpdate(change(901, 901, backMs), arrivalAt(backMs));
+    keeper.onPage(page(900));
+    expect(seconds(take(keeper).outages)).toEqual([[0, 500]]);
+  });
+
+  it("without a book is on record while it goes on, every minute", () => {
+    const keeper = validKeeper(REST_RULES);
+    take(keeper);
+    keeper.onLost("disconnected", "broken");
+    const told: [number, number][] = [];
+    for (let ms = 0; ms <= 300 * SECOND_MS; ms += 250) {
+      keeper.tick(T0 + ms, T0 + ms);
+      for (const [from = 0, to = 0] of seconds(keeper.take()?.outages ?? [])) told.push([from, to]);
+    }
+    expect(told).toEqual([
+      [0, 60],
+      [60, 120],
+      [120, 180],
+      [180, 240],
+      [240, 300],
+    ]);
+  });
+
+  it("without a book is told of no earlier than our clock has been steady for a minute", () => {
+    const keeper = validKeeper(REST_RULES);
+    take(keeper);
+    keeper.onLost("disconnected", "broken");
+    keeper.tick(T0, T0);
+    for (let ms = 250; ms <= 30 * SECOND_MS; ms += 250) keeper.tick(T0 + ms, T0 + ms + HOUR_MS);
+    expect(keeper.take()).toBeUndefined();
+  });
+
+  it("whose snapshots were dropped, because nobody took them, is a time without a book", () => {
+    const keeper = validKeeper(REST_RULES);
+    follow(keeper, 1, 600);
+    const { snapshots, valid, outages, tally } = take(keeper);
+    expect(snapshots.length + tally.shed).toBe(601);
+    expect(tally.shed).toBeGreaterThan(0);
+    const keptFromS = ((snapshots[0]?.timeMs ?? 0) - T0) / SECOND_MS;
+    expect(seconds(valid)).toEqual([[keptFromS, 600]]);
+    expect(outages.map(({ reason }) => reason)).toContain("shed");
+    expect(seconds(outages).at(-1)?.[1]).toBe(keptFromS);
+  });
+});
+
+describe("a book that is not what it seems", () => {
+  it("is lost when changes with new ids are newer than it is", () => {
+    const keeper = validKeeper(REST_RULES);
+    for (let i = 1; i <= 30; i++) keeper.onUpdate(change(i, i, T0 + i * 100), arrivalAt(T0 + i * 100));
+    expect(keeper.isValid).toBe(false);
+    expect(pages).toBe(2);
+    expect(take(keeper).tally.sequenceBreaks).toBe(1);
+  });
+
+  it("is asked for anew when no change ever reaches the page it starts from", () => {
+    const keeper = keeperOf(REST_RULES);
+    keeper.onUpdate(change(1, 1, T0), arrivalAt(T0));
+    keeper.onPage(page(1_000_000));
+    for (let i = 2; i <= 700; i++) keeper.onUpdate(change(i, i, T0 + i), arrivalAt(T0 + i));
+    expect(pages).toBe(2);
+  });
+
+  it("is lost when another connection goes on and its own is silent", () => {
+    const keeper = keeperOf(STREAM_RULES);
+    const begin = change(10, 10, T0, { isSnapshot: true, previousId: -1 });
+    keeper.onUpdate(begin, arrivalAt(T0, 1));
+    for (let s = 1; s <= 11; s++)
+      keeper.onUpdate(change(10 + s, 10 + s, T0 + s * SECOND_MS), arrivalAt(T0 + s * SECOND_MS, 2));
+    expect(keeper.isValid).toBe(false);
+    expect(resubscriptions).toBe(1);
+    expect(keeper.finish(T0 + 20 * SECOND_MS)?.outages).toMatchObject([{ startMs: T0, reason: "stale" }]);
+  });
+
+  it("is taken anew after a price with more digits than can be told apart", () => {
+    const keeper = keeperOf(STREAM_RULES);
+    const levels = { bids: [["68000.1", "1"]], asks: [["68000.2", "1"]] } as const;
+    const begin = (id: number) => change(id, id, T0 + id, { isSnapshot: true, previousId: -1, ...levels });
+    keeper.onUpdate(begin(10), arrivalAt(T0 + 10));
+    const odd = { previousId: 10, bids: [["67999.999999999997", "1"]], asks: [] } as const;
+    keeper.onUpdate(change(11, 11, T0 + 11, odd), arrivalAt(T0 + 11));
+    expect(keeper.isValid).toBe(false);
+    keeper.onUpdate(begin(20), arrivalAt(T0 + 20));
+    expect(keeper.isValid).toBe(true);
+  });
+
+  it("with more asks than a page holds, and all of its few bids, is known", () => {
+    const keeper = keeperOf(REST_RULES, { levels: 20 });
+    const asks = Array.from({ length: 1_000 }, (_, i) => [String(101 + i), "1"] as const);
+    keeper.onUpdate(change(101, 101, T0, { asks: [] }), arrivalAt(T0));
+    keeper.onPage({ ...page(100), bids: [["100", "1"]], asks });
+    follow(keeper, 1, 60);
+    expect(keeper.isValid).toBe(true);
+    expect(pages).toBe(1);
+  });
+
+  it("is served no further than it is known", () => {
+    const keeper = keeperOf(REST_RULES, { levels: 20 });
+    const side = (from: number, step: number) =>
+      Array.from({ length: 1_000 }, (_, i) => [String(from + i * step), "1"] as const);
+    keeper.onUpdate(change(101, 101, T0, { bids: [["20000", "2"]], asks: [] }), arrivalAt(T0));
+    keeper.onPage({ ...page(100), bids: side(20_000, -1), asks: side(20_001, 1) });
+    const gone = side(20_000, -1).slice(0, 900);
+    const bids = [...gone.map(([price]) => [price, "0"] as const), ["18500", "3"] as const];
+    keeper.onUpdate(change(102, 102, T0 + 100, { bids, asks: [] }), arrivalAt(T0 + 100));
+    expect(keeper.view(400)?.bids.map(([price]) => price)).toEqual(
+      side(19_100, -1)
+        .slice(0, 100)
+        .map(([price]) => price),
+    );
+  });
+
+  it("is lost as soon as the price has moved beyond what is known, however far off the next snapshot is", () => {
+    const keeper = keeperOf(REST_RULES, { levels: 20, snapshotEveryMs: HOUR_MS });
+    const side = (from: number, step: number) =>
+      Array.from({ length: 1_000 }, (_, i) => [String(from + i * step), "1"] as const);
+    keeper.onUpdate(change(101, 101, T0, { bids: [["20000", "2"]], asks: [] }), arrivalAt(T0));
+    keeper.onPage({ ...page(100), bids: side(20_000, -1), asks: side(20_001, 1) });
+    const bids = side(20_000, -1)
+      .slice(0, 990)
+      .map(([price]) => [price, "0"] as const);
+    keeper.onUpdate(change(102, 102, T0 + 100, { bids, asks: [] }), arrivalAt(T0 + 100));
+    expect(keeper.isValid).toBe(false);
+  });
+
+  it("that is quiet is compared as it stands", () => {
+    const keeper = validKeeper(REST_RULES);
+    keeper.beginComparison();
+    expect(keeper.compare({ ...page(101), bids: [["77", "1"]] })).toBe("different");
+  });
+
+  it("holds no more unreadable changes than tell what is wrong", () => {
+    const keeper = validKeeper(REST_RULES);
+    for (let i = 0; i < 36_000; i++)
+      keeper.reject({ rule: "live.unreadable", detail: "x", openTimeMs: undefined, raw: String(i) });
+    const { rejected, tally } = take(keeper);
+    expect([rejected.length, tally.malformed]).toEqual([1_000, 36_000]);
   });
 });
