@@ -5,13 +5,8 @@ import type { BookLevel } from "../core/model/book.js";
 import type { BookBatch } from "../core/model/record-batch.js";
 import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
-import {
-  growExpectation,
-  hullOfRanges,
-  lockLiveSeries,
-  recordLiveGaps,
-  recordLiveRejections,
-} from "./live-series.js";
+import { growExpectation, hullOfRanges, lockLiveSeries, recordLiveRejections } from "./live-series.js";
+import { recordOutages, trimOutages } from "./book-gaps.js";
 import { addTallies } from "./live-tallies.js";
 
 /** @returns snapshots and deltas that were not stored before */
@@ -38,11 +33,15 @@ export async function commitBooks(
       ),
     })),
   );
-  await recordLiveGaps(
+  await trimOutages(
     client,
-    "orderbook",
+    batches.flatMap(({ marketId, valid }) => valid.map((range) => ({ ...range, marketId }))),
+    nowMs,
+  );
+  await recordOutages(
+    client,
     batches.flatMap(({ marketId, outages, receivedMs }) =>
-      outages.map((outage) => ({ ...outage, marketId, foundMs: receivedMs, nextAskMs: undefined })),
+      outages.map((outage) => ({ ...outage, marketId, foundMs: receivedMs })),
     ),
   );
   await recordLiveRejections(

@@ -71,5 +71,5 @@ WHERE r.data_type = 'trades' AND r.evidence = 'exchange_void' GROUP BY r.market,
 UNION ALL
 SELECT s.market, s.data_type, 'rows_in_outage', format('a book of %s is stored within [%s, %s), in which there was none', b.ts, g.start_time, g.end_time)
 FROM chosen s JOIN gap_log g USING (market_id, data_type, timeframe) JOIN orderbook_snapshots b USING (market_id)
-WHERE s.data_type = 'orderbook' AND b.ts > g.start_time AND b.ts < g.end_time
+WHERE s.data_type = 'orderbook' AND g.closed_at IS NULL AND b.ts > g.start_time AND b.ts < g.end_time
 `;

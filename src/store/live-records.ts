@@ -254,7 +254,7 @@ export class PostgresLiveRecords implements LiveRecords {
         detail: string;
       }>(
         `SELECT start_time, end_time, reason, detail FROM gap_log
-         WHERE market_id = $1 AND data_type = 'orderbook' AND timeframe = '' AND start_time < $3 AND end_time > $2 ORDER BY start_time`,
+         WHERE market_id = $1 AND data_type = 'orderbook' AND timeframe = '' AND closed_at IS NULL AND start_time < $3 AND end_time > $2 ORDER BY start_time`,
         [marketId, formatTime(startMs), formatTime(endMs)],
       );
       return rows.map((row) => ({

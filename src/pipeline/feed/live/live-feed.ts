@@ -19,7 +19,7 @@ import type { CaptureEvent, CapturedMarket } from "../../capture/capture-event.j
 import { openSession, type Session } from "../../capture/session.js";
 import { CONTEXT_CANDLES } from "../../gate/candle-flags.js";
 import type { Validation } from "../../gate/validation.js";
-import { shedUnderPressure } from "../../stage/shedding.js";
+import { Shedding } from "../../stage/shedding.js";
 import type { Stage } from "../../stage/stage.js";
 import type { ExchangeClock } from "../exchange-clock.js";
 import { BookPages } from "./book-pages.js";
@@ -86,6 +86,7 @@ export class LiveFeed {
   readonly #options: LiveFeedOptions;
   readonly #byTopic = new Map<string, LiveChannel>();
   readonly #indices = new Map<LiveChannel, number>();
+  readonly #shedding = new Shedding();
   #session: Session = { markets: [], channels: [], streamsOf: new Map() };
   readonly #pages: BookPages;
   readonly #questions: QuietQuestions;
@@ -317,8 +318,10 @@ export class LiveFeed {
     };
   }
 
-  /** Hands on what has come in, again and again; the stage's back-pressure is felt here and nowhere else. */
-  /** @param deadline a round that has begun when the signal is aborted is brought to its end */
+  /**
+   * Hands on what has come in, again and again; the stage's back-pressure is felt here and nowhere else.
+   * @param deadline a round that has begun when the signal is aborted is brought to its end
+   */
   async #flushing(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
     const { clock, exchangeClock, record } = this.#options;
     while (true) {
@@ -340,7 +343,7 @@ export class LiveFeed {
     const marketOf = new Map(this.#session.markets.map(({ market }) => [market.id, market]));
     this.#toHandOn.push(...batches);
     for (let batch; (batch = this.#toHandOn[0]); this.#toHandOn.shift()) {
-      const kept = shedUnderPressure(batch, stage.load);
+      const kept = this.#shedding.apply(batch, stage.load);
       await stage.append(kept, signal);
       this.#count(kept);
       if (batch.kind !== "trades") continue;
