@@ -277,11 +277,6 @@ export class Collector {
         validation: validationFor(config, market.symbol),
       }));
     if (markets.length === 0) return undefined;
-    const { tradeNumbering } = exchange.traits;
-    if (tradeNumbering) {
-      const traded = markets.filter(({ trades }) => trades).map(({ market }) => market.id);
-      await store.live.countTradesBy(traded, tradeNumbering);
-    }
     await this.#expectTrades(markets);
     return new LiveFollower({
       exchange,

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { scaledClock, type Clock } from "../../src/core/clock.js";
 import { silentLog } from "../../src/core/log.js";
 import { seededRandom } from "../../src/core/random.js";
+import type { TradeGrain } from "../../src/core/model/trade.js";
 import { createExchange, type ExchangeName } from "../../src/exchanges/registry.js";
 import type { LiveMarket } from "../../src/pipeline/feed/live/live-feed.js";
 import { Pipeline } from "../../src/pipeline/pipeline.js";
@@ -52,6 +53,7 @@ interface World {
   readonly exchange: SimulatedExchange;
   readonly database: TestDatabase;
   readonly store: Store;
+  readonly trades: TradeGrain | undefined;
   /**
    * @param tradesFromMs where the trades that are expected begin; with the first that comes in when undefined
    * @param between what stands between the streams and the stage
@@ -66,7 +68,21 @@ interface Following {
   stop(): Promise<void>;
 }
 
-async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> {
+/** Messages are dropped, repeated, reordered, spoiled, and connections break. */
+const EVERYTHING_WRONG: FaultPlanInput["faults"] = [
+  { kind: "ws_drop", probability: 0.02 },
+  { kind: "ws_duplicate", probability: 0.02 },
+  { kind: "ws_reorder", probability: 0.02 },
+  { kind: "ws_corrupt", how: "cut", probability: 0.002 },
+  { kind: "ws_corrupt", how: "wrong_types", probability: 0.002 },
+  { kind: "ws_corrupt", how: "numbers", probability: 0.002 },
+  { kind: "ws_corrupt", how: "other_symbol", probability: 0.002 },
+  { kind: "ws_disconnect", probability: 0.0005 },
+  { kind: "ws_sequence_reset", how: "break", probability: 0.001 },
+];
+
+/** @param trades how finely; the venue's own way when undefined */
+async function openWorld(faults: FaultPlanInput["faults"] = [], trades?: TradeGrain): Promise<World> {
   const clock = scaledClock({ startMs: START_MS, factor: FACTOR });
   const seed = testSeed();
   const exchange = await startSimulatedExchange({
@@ -86,7 +102,7 @@ async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> 
   closers.push(() => database.drop());
   const store = await database.openStore();
   const follow: World["follow"] = async (venue, tradesFromMs, between = (stage) => stage) => {
-    const client = createExchange(venue, { restUrl: exchange.url, clock, rateLimitShare: 1 });
+    const client = createExchange(venue, { restUrl: exchange.url, clock, rateLimitShare: 1, trades });
     const listed = await client.fetchMarkets(never);
     const stored = await store.putMarkets(venue, listed, { isSimulated: true });
     if (tradesFromMs !== undefined)
@@ -127,7 +143,7 @@ async function openWorld(faults: FaultPlanInput["faults"] = []): Promise<World> 
     closers.push(stop);
     return { follower, markets, stop };
   };
-  return { clock, exchange, database, store, follow };
+  return { clock, exchange, database, store, trades, follow };
 }
 
 const minutesFrom = (clock: Clock, minutes: number) => {
@@ -144,7 +160,7 @@ async function expectTruth(world: World, venue: ExchangeName, following: Followi
     const about = `${venue}:${market.symbol}`;
     const missing = await store.live.missingTrades(market.id, { startMs: 0, endMs: recentMs });
     expect([about, missing]).toEqual([about, []]);
-    expect(await expectTrueTrades(store, truth, market)).toBeGreaterThan(5);
+    expect(await expectTrueTrades(store, truth, market, world.trades)).toBeGreaterThan(5);
     expect(await expectTrueBooks(store, truth, market, 10)).toBeGreaterThan(10);
     expect(await expectTrueCandles(store, truth, market)).toBeGreaterThan(1);
   }
@@ -161,17 +177,7 @@ describe.each(["binance", "okx"] as const)("%s, followed live", (venue) => {
   });
 
   it("stores what happened although messages are dropped, repeated, reordered, spoiled, and connections break", async () => {
-    const world = await openWorld([
-      { kind: "ws_drop", probability: 0.02 },
-      { kind: "ws_duplicate", probability: 0.02 },
-      { kind: "ws_reorder", probability: 0.02 },
-      { kind: "ws_corrupt", how: "cut", probability: 0.002 },
-      { kind: "ws_corrupt", how: "wrong_types", probability: 0.002 },
-      { kind: "ws_corrupt", how: "numbers", probability: 0.002 },
-      { kind: "ws_corrupt", how: "other_symbol", probability: 0.002 },
-      { kind: "ws_disconnect", probability: 0.0005 },
-      { kind: "ws_sequence_reset", how: "break", probability: 0.001 },
-    ]);
+    const world = await openWorld(EVERYTHING_WRONG);
     const following = await world.follow(venue);
     await minutesFrom(world.clock, 6);
     expect(world.exchange.faults.struck("ws_drop")).toBeGreaterThan(10);
@@ -252,5 +258,23 @@ describe.each(["binance", "okx"] as const)("%s, followed live", (venue) => {
       );
       expect(row?.first.getTime()).toBeLessThan(fromMs + 10 * 60_000);
     }
+  });
+});
+
+describe.each([
+  ["binance", "raw"],
+  ["okx", "aggregated"],
+] as const)("%s, followed live with %s trades", (venue, trades) => {
+  it("stores what happened although messages are dropped, repeated, reordered, spoiled, and connections break", async () => {
+    const world = await openWorld(EVERYTHING_WRONG, trades);
+    const following = await world.follow(venue, START_MS - 20 * 60_000);
+    await minutesFrom(world.clock, 6);
+    expect(world.exchange.faults.struck("ws_drop")).toBeGreaterThan(10);
+    await following.stop();
+    await expectTruth(world, venue, following);
+    const rows = await world.database.sql<{ joined: boolean }>(
+      "SELECT DISTINCT fills > 1 AS joined FROM trades",
+    );
+    expect(rows.some(({ joined }) => joined)).toBe(trades === "aggregated");
   });
 });

@@ -1,27 +1,37 @@
 // What is stored of live streams against the simulator's truth, and against the ledger.
 import { expect } from "vitest";
 import type { GroundTruth } from "../../simulator/ground-truth.js";
+import type { Decimal } from "../../src/core/decimal.js";
+import type { TradeGrain } from "../../src/core/model/trade.js";
 import type { TimeRange } from "../../src/core/range.js";
+import { DecimalSum } from "../../src/pipeline/fold/decimal-sum.js";
 import type { Store, StoredCandle, StoredMarket, StoredTrade } from "../../src/store/store.js";
 import type { TestDatabase } from "./database.js";
 
 const never = new AbortController().signal;
 const EVERYTHING = { startMs: 0, endMs: 4e12 };
 
-/** Fails unless every trade between the first and the last stored one is stored once, as it happened. @returns their number */
+/**
+ * Fails unless every trade between the first and the last stored one is stored once, as it happened.
+ * @param grain what was collected; without it the venue's own: OKX tells single fills, Binance those of one taker order at one
+ *   price together
+ * @returns their number
+ */
 export async function expectTrueTrades(
   store: Store,
   truth: GroundTruth,
-  { id: marketId, exchange, symbol }: StoredMarket,
+  market: StoredMarket,
+  grain: TradeGrain = market.exchange === "okx" ? "raw" : "aggregated",
 ): Promise<number> {
+  const { id: marketId, exchange, symbol } = market;
   const stored: StoredTrade[] = [];
   for await (const page of store.live.readTrades(marketId, EVERYTHING, never)) stored.push(...page);
+  if (exchange === "okx" && grain === "aggregated") return expectTrueFills(stored, truth, market);
   const [first, last] = [stored[0], stored.at(-1)];
   if (!first || !last) return 0;
   const [fromMs, toMs] = [first.timeMs, last.timeMs + 1];
-  // OKX tells single fills, Binance those of one taker order at one price together.
   const happened =
-    exchange === "okx"
+    grain === "raw"
       ? truth.trades(symbol, fromMs, toMs).map((each) => ({ ...each, fills: 1 }))
       : truth
           .aggregateTrades(symbol, fromMs, toMs)
@@ -39,6 +49,43 @@ export async function expectTrueTrades(
     }));
   expect({ exchange, symbol, trades: stored }).toEqual({ exchange, symbol, trades: expected });
   return stored.length;
+}
+
+/** As {@link expectTrueTrades}, where some rows hold several fills and some, fetched by REST, each fill by itself. */
+function expectTrueFills(
+  stored: readonly StoredTrade[],
+  truth: GroundTruth,
+  { exchange, symbol }: StoredMarket,
+): number {
+  const rows = [...stored].sort((a, b) => a.id - b.id);
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (!first || !last) return 0;
+  const firstId = first.id - first.fills + 1;
+  const fills = truth
+    .trades(symbol, first.timeMs, last.timeMs + 1)
+    .filter(({ id }) => id >= firstId && id <= last.id);
+  const expected = rows.map(({ id, fills: count }) => {
+    const own = fills.splice(0, count);
+    const qty = new DecimalSum();
+    for (const each of own) qty.add(each.qty as Decimal);
+    const [{ timeMs, side, price } = { timeMs: 0, side: "", price: "" }] = own;
+    return { id, lastId: own.at(-1)?.id, timeMs, side, price, qty: qty.toDecimal() };
+  });
+  const found = rows.map(({ id, timeMs, side, price, qty }) => ({
+    id,
+    lastId: id,
+    timeMs,
+    side,
+    price,
+    qty,
+  }));
+  expect({ exchange, symbol, left: fills.length, trades: found }).toEqual({
+    exchange,
+    symbol,
+    left: 0,
+    trades: expected,
+  });
+  return rows.length;
 }
 
 /** Fails unless every stored book is the true one at its sequence. @returns their number */

@@ -130,7 +130,7 @@ export class LiveFeed {
   /**
    * Follows the markets until the signal is aborted; then hands on everything that was received.
    * @param deadline gives up handing on; what was not handed on is a gap that the next run repairs
-   * @throws what the stage or the store throws
+   * @throws TickwellError `config` where the stored trades of a market are counted in another way; what the stage or the store throws
    */
   async run(signal: AbortSignal, deadline: AbortSignal): Promise<void> {
     const { exchangeClock, log, record } = this.#options;
@@ -176,6 +176,9 @@ export class LiveFeed {
   async #open(signal: AbortSignal): Promise<void> {
     const { exchange, store, markets, exchangeClock, clock, record, tap } = this.#options;
     const { dialect } = exchange.live;
+    const { tradeNumbering } = exchange.traits;
+    const traded = markets.filter(({ trades }) => trades).map(({ market }) => market.id);
+    if (tradeNumbering) await store.live.countTradesBy(traded, tradeNumbering);
     const nowMs = exchangeClock.nowMs();
     const captured: CapturedMarket[] = [];
     for (const { market, trades, book, timeframes, validation } of markets) {
