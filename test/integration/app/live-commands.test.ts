@@ -234,6 +234,39 @@ describe.each(["binance", "binanceusdm", "okx"] as const)("backfill of trades, %
   });
 });
 
+describe("trades that are counted in another way than those stored", () => {
+  it("are refused with a word about what to do, and nothing is asked or changed", async () => {
+    const simulated = await startSimulatedExchange({ seed: 3, clock: systemClock });
+    const own = await createTestDatabase();
+    try {
+      const backfill = async (trades: string | undefined): Promise<CommandResult> => {
+        await configure(
+          { storage: { url: own.url } },
+          {
+            exchange: { name: "binance", rest_url: simulated.url, trades },
+            symbols: [{ symbol: "ETH/USDT" }],
+          },
+        );
+        const sinceMs = Math.floor(systemClock.nowMs() / 60_000 - 70) * 60_000;
+        const range = ["--since", String(sinceMs), "--until", String(sinceMs + 300_000)];
+        return run("backfill", "binance:ETH/USDT", "trades", ...range);
+      };
+      expect(await backfill("raw")).toMatchObject({ status: 0 });
+      const count = "SELECT count(*)::int AS n, bool_and(fills = 1) AS raw FROM trades";
+      const before = await own.sql<{ n: number; raw: boolean }>(count);
+      expect(before[0]).toMatchObject({ raw: true });
+      expect(before[0]?.n).toBeGreaterThan(10);
+      const refused = await backfill(undefined);
+      expect(refused.status).toBe(2);
+      expect(refused.stderr).toMatch(/raw trades are stored.*exchange\.trades: raw/);
+      expect(await own.sql(count)).toEqual(before);
+    } finally {
+      await own.drop();
+      await simulated.close();
+    }
+  });
+});
+
 describe("doctor", () => {
   let exchange: SimulatedExchange;
   beforeAll(async () => {
