@@ -82,7 +82,7 @@ export class DemoLive {
       markets: markets.map((market): LiveMarket => ({
         market,
         trades: true,
-        book: { levels: LEVELS, snapshotEveryMs: 1_000, keepsDeltas: false },
+        book: { levels: LEVELS, snapshotEveryMs: 5_000, keepsDeltas: false },
         timeframes: ["1m"],
         validation: DEFAULT_VALIDATION,
       })),

@@ -75,7 +75,7 @@ describe("validateTrades", () => {
     ["trade.price_not_positive", { price: "-1" }],
     ["trade.qty_not_positive", { qty: "0" }],
     ["trade.qty_not_positive", { qty: "-0.1" }],
-    ["trade.not_yet", { timeMs: minuteMs(10) + 1_001 }],
+    ["trade.not_yet", { timeMs: minuteMs(10) + 10_001 }],
   ])("refuses as %s what is %o", (rule, change) => {
     const { trades, rejected } = validateTrades([candidate(1, change)], CONTEXT);
     expect(trades).toEqual([]);
