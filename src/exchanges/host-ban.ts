@@ -2,7 +2,8 @@
 import type { Clock } from "../core/clock.js";
 import { describeError, TickwellError } from "../core/fault.js";
 import { untilAborted } from "../core/net/abort.js";
-import type { BanMemory } from "../core/net/ban-memory.js";
+import { BAN_MAX_MS, type BanMemory } from "../core/net/ban-memory.js";
+import { Pause } from "../core/net/pause.js";
 import { formatTime } from "../core/time.js";
 import type { ExchangeOptions } from "./exchange.js";
 
@@ -12,7 +13,7 @@ export class HostBan {
   readonly #clock: Clock;
   readonly #memory: BanMemory;
   readonly #log: ExchangeOptions["log"];
-  #untilMs = Number.NEGATIVE_INFINITY;
+  readonly #pause = new Pause();
   #loading: Promise<void> | undefined;
 
   constructor(
@@ -35,22 +36,23 @@ export class HostBan {
 
   /** @throws TickwellError `ip_ban` for a ban that came since {@link HostBan.check} */
   checkKnown(): void {
-    if (this.#clock.nowMs() >= this.#untilMs) return;
+    const { untilMs } = this;
+    if (untilMs === undefined) return;
     throw new TickwellError(
-      { kind: "ip_ban", untilMs: this.#untilMs },
-      `${this.#exchange}: ${this.#host} has banned this IP until ${formatTime(this.#untilMs)}; nothing is asked before`,
+      { kind: "ip_ban", untilMs },
+      `${this.#exchange}: ${this.#host} has banned this IP until ${formatTime(untilMs)}; nothing is asked before`,
     );
   }
 
   /** Epoch ms of our clock; undefined when there is no ban now, as far as we know. */
   get untilMs(): number | undefined {
-    return this.#clock.nowMs() < this.#untilMs ? this.#untilMs : undefined;
+    return this.#pause.endMs(this.#clock.nowMs());
   }
 
   async keep(ban: { untilMs: number; reason: string }): Promise<void> {
-    this.#untilMs = Math.max(this.#untilMs, ban.untilMs);
+    this.#pause.extend({ nowMs: this.#clock.nowMs(), untilMs: ban.untilMs });
     try {
-      await this.#memory.save(this.#host, { untilMs: this.#untilMs, reason: ban.reason });
+      await this.#memory.save(this.#host, { untilMs: this.untilMs ?? ban.untilMs, reason: ban.reason });
     } catch (error) {
       // The ban holds for this process; only a restart would forget it.
       this.#log.error({ host: this.#host, error: describeError(error) }, "could not store an IP ban");
@@ -60,10 +62,22 @@ export class HostBan {
   async #load(): Promise<void> {
     try {
       const untilMs = await this.#memory.load(this.#host);
-      this.#untilMs = Math.max(this.#untilMs, untilMs ?? Number.NEGATIVE_INFINITY);
+      if (untilMs !== undefined) this.#heed(untilMs);
     } catch (error) {
       this.#loading = undefined;
       throw error;
     }
+  }
+
+  /** Believes a stored end that can be one. Asking tells when a ban ends; a wrong clock would stop us for years. */
+  #heed(untilMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    if (untilMs - nowMs <= BAN_MAX_MS) {
+      this.#pause.extend({ nowMs, untilMs });
+      return;
+    }
+    this.#log.warn(
+      `${this.#exchange}: a ban by ${this.#host} is on record until ${formatTime(untilMs)}, later than any ban ends; it is not believed, and the host is asked`,
+    );
   }
 }

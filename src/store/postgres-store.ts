@@ -1,7 +1,7 @@
 // The store on PostgreSQL 15 to 18: a pool, the schema, and the contract's methods, each of which is a few lines here
 // and its own file where it is more.
 import { Pool, types, type PoolClient, type PoolConfig } from "pg";
-import type { BanMemory } from "../core/net/ban-memory.js";
+import { BAN_MAX_MS, type BanMemory } from "../core/net/ban-memory.js";
 import { rowsOf, type RecordBatch } from "../core/model/record-batch.js";
 import type { MarketInfo, MarketType } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
@@ -384,8 +384,11 @@ export class PostgresStore implements Store {
   async #saveBan(host: string, { untilMs, reason }: { untilMs: number; reason: string }): Promise<void> {
     await this.#pool.query(
       `INSERT INTO exchange_bans AS b (host, until, reason) VALUES ($1, $2, $3)
-       ON CONFLICT (host) DO UPDATE SET until = greatest(b.until, EXCLUDED.until), reason = EXCLUDED.reason, recorded_at = now()`,
-      [host, formatTime(untilMs), storableText(reason)],
+       ON CONFLICT (host) DO UPDATE SET
+         until = CASE WHEN b.until > $4 THEN EXCLUDED.until ELSE greatest(b.until, EXCLUDED.until) END,
+         reason = EXCLUDED.reason, recorded_at = now()`,
+      // An end that far behind the one just told was written by a clock that was wrong, and would hide every later ban.
+      [host, formatTime(untilMs), storableText(reason), formatTime(untilMs + BAN_MAX_MS)],
     );
   }
 

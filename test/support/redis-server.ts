@@ -1,6 +1,6 @@
 // A Redis server of the test's own, on a free port, in a folder that is removed again.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,9 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again on the same port, with what it has kept on disk, or with nothing. */
   restart(options: { isEmpty: boolean }): Promise<void>;
+  /** Makes it refuse every write, as one does whose disk is full: it cannot save, and says MISCONF. */
+  stopSaving(): Promise<void>;
+  saveAgain(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -55,6 +58,16 @@ export async function startRedis(): Promise<RedisServer> {
     child?.kill("SIGKILL");
     await ended;
   };
+  const withClient = async <T>(work: (client: Redis) => Promise<T>): Promise<T> => {
+    const client = new Redis(`redis://127.0.0.1:${port}`);
+    try {
+      return await work(client);
+    } finally {
+      client.disconnect();
+    }
+  };
+  const hasSaved = async (client: Redis, status: string): Promise<boolean> =>
+    (await client.info("persistence")).includes(`rdb_last_bgsave_status:${status}`);
   await start();
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -63,6 +76,21 @@ export async function startRedis(): Promise<RedisServer> {
       if (isEmpty) await rm(join(folder, "appendonlydir"), { recursive: true, force: true });
       await start();
     },
+    stopSaving: () =>
+      withClient(async (client) => {
+        // A folder where its file should be: nobody can write there, not even root.
+        await mkdir(join(folder, "dump.rdb"));
+        await client.config("SET", "save", "3600 1");
+        await client.bgsave();
+        await until(() => hasSaved(client, "err"));
+      }),
+    saveAgain: () =>
+      withClient(async (client) => {
+        await rm(join(folder, "dump.rdb"), { recursive: true });
+        await client.bgsave();
+        await until(() => hasSaved(client, "ok"));
+        await client.config("SET", "save", "");
+      }),
     async remove() {
       await kill();
       await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,8 @@
 // Bans outlive the process: a banned host must not be asked again after a restart, or the ban grows.
 
+/** No exchange bans for longer: an end beyond it was written by a clock that was wrong. */
+export const BAN_MAX_MS = 3 * 86_400_000;
+
 /** Where bans are kept between runs, by host (`data-api.binance.vision`). */
 export interface BanMemory {
   /** The end of the ban in epoch milliseconds; undefined when there is none on record. */

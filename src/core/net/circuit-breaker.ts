@@ -43,7 +43,9 @@ export class CircuitBreaker {
   readonly #pauseMaxMs: number;
   #failures = 0;
   /** The fault and the pause of the open circuit; undefined while it is closed. */
-  #open: { readonly fault: Fault; readonly pauseMs: number; readonly untilMs: number } | undefined;
+  #open:
+    | { readonly fault: Fault; readonly pauseMs: number; readonly beganMs: number; readonly untilMs: number }
+    | undefined;
   #isProbing = false;
 
   constructor(options: CircuitBreakerOptions) {
@@ -63,7 +65,9 @@ export class CircuitBreaker {
   check(): void {
     const open = this.#open;
     if (open === undefined) return;
-    const isPaused = this.#clock.nowMs() < open.untilMs;
+    const nowMs = this.#clock.nowMs();
+    // A clock that shows a time before the pause was set back. What is left is unknown, and a probe tells.
+    const isPaused = nowMs >= open.beganMs && nowMs < open.untilMs;
     if (!isPaused && !this.#isProbing) return;
     const until = isPaused ? formatTime(open.untilMs) : "the request that tries it again is answered";
     throw new TickwellError(
@@ -123,7 +127,8 @@ export class CircuitBreaker {
   }
 
   #openFor(fault: Fault, pauseMs: number): void {
-    this.#open = { fault, pauseMs, untilMs: this.#clock.nowMs() + pauseMs };
+    const beganMs = this.#clock.nowMs();
+    this.#open = { fault, pauseMs, beganMs, untilMs: beganMs + pauseMs };
   }
 
   #close(): void {

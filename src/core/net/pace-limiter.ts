@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.js";
 import { TickwellError } from "../fault.js";
 import { onAbort } from "./abort.js";
+import { Pause } from "./pause.js";
 
 export interface PaceLimiterOptions {
   readonly clock: Clock;
@@ -30,8 +31,8 @@ export class PaceLimiter {
   readonly #waitersMax: number;
   readonly #queue: { readonly admit: () => void }[] = [];
   /** When the last requests left, oldest first; as many as the budget at most. */
-  readonly #leftMs: number[] = [];
-  #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  #leftMs: number[] = [];
+  readonly #pause = new Pause();
   /** Ends the loop's sleep; undefined while the loop does not run. */
   #sleep: AbortController | undefined;
 
@@ -48,8 +49,9 @@ export class PaceLimiter {
 
   /** Requests that left within the last window. */
   get used(): number {
-    const sinceMs = this.#clock.nowMs() - this.windowMs;
-    return this.#leftMs.filter((leftMs) => leftMs > sinceMs).length;
+    const nowMs = this.#clock.nowMs();
+    this.#heedClock(nowMs);
+    return this.#leftMs.filter((leftMs) => leftMs > nowMs - this.windowMs).length;
   }
 
   /**
@@ -88,7 +90,7 @@ export class PaceLimiter {
 
   /** Admits nobody before `untilMs` of our clock; the later of two pauses holds. */
   pauseUntil(untilMs: number): void {
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
+    this.#pause.extend({ nowMs: this.#clock.nowMs(), untilMs });
   }
 
   async #serve(): Promise<void> {
@@ -120,10 +122,15 @@ export class PaceLimiter {
   /** 0 when a request may leave now. */
   #waitMs(): number {
     const nowMs = this.#clock.nowMs();
+    this.#heedClock(nowMs);
     const oldestMs = this.#leftMs.length < this.#budget ? undefined : this.#leftMs[0];
     const freeMs = oldestMs === undefined ? nowMs : oldestMs + this.windowMs;
-    // A clock that was set back must not stop us for as long as it was wrong.
-    const waitMs = Math.min(freeMs - nowMs, this.windowMs);
-    return Math.max(waitMs, this.#pausedUntilMs - nowMs, 0);
+    return Math.max(freeMs - nowMs, (this.#pause.endMs(nowMs) ?? nowMs) - nowMs, 0);
+  }
+
+  /** What left in the future left before the clock was set back: a moment ago at worst. */
+  #heedClock(nowMs: number): void {
+    if ((this.#leftMs.at(-1) ?? nowMs) <= nowMs) return;
+    this.#leftMs = this.#leftMs.map((leftMs) => Math.min(leftMs, nowMs));
   }
 }

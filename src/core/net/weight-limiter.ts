@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.js";
 import { TickwellError } from "../fault.js";
 import { onAbort } from "./abort.js";
+import { Pause } from "./pause.js";
 
 export interface WeightLimiterOptions {
   readonly clock: Clock;
@@ -33,6 +34,8 @@ const WINDOW_MS = 60_000;
 const WAITERS_MAX = 1_000;
 /** A server further away from us than this runs on a simulated or broken clock, whose minutes we cannot follow. */
 const OFFSET_MAX_MS = 10 * 60_000;
+/** The exchange's minute is known to the second, as its answers tell the time: it may end later than we think. */
+const PAUSE_LEAST_MS = 1_000;
 
 /**
  * Open while the window's use stays within the budget; waiting otherwise. One loop serves the queue: it sleeps until
@@ -44,11 +47,11 @@ export class WeightLimiter {
   readonly #share: number;
   readonly #waitersMax: number;
   readonly #queue: Waiter[] = [];
+  readonly #pause = new Pause();
   #limit: number;
   #window = Number.NEGATIVE_INFINITY;
   #used = 0;
   #offsetMs = 0;
-  #pausedUntilMs = Number.NEGATIVE_INFINITY;
   /** Ends the loop's sleep; undefined while the loop does not run. */
   #sleep: AbortController | undefined;
 
@@ -129,12 +132,12 @@ export class WeightLimiter {
 
   /** Admits nobody before `untilMs` of our clock; the later of two pauses holds. */
   pauseUntil(untilMs: number): void {
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
+    this.#pause.extend({ nowMs: this.#clock.nowMs(), untilMs });
   }
 
   /** Admits nobody before the exchange's next minute: for a refusal that does not say how long it lasts. */
   pauseUntilNextWindow(): void {
-    this.pauseUntil(this.#windowEndMs());
+    this.pauseUntil(Math.max(this.#windowEndMs(), this.#clock.nowMs() + PAUSE_LEAST_MS));
   }
 
   async #serve(): Promise<void> {
@@ -161,7 +164,8 @@ export class WeightLimiter {
   /** 0 when a request of this weight may leave now. */
   #waitMs(weight: number): number {
     const nowMs = this.#clock.nowMs();
-    if (nowMs < this.#pausedUntilMs) return this.#pausedUntilMs - nowMs;
+    const pausedUntilMs = this.#pause.endMs(nowMs);
+    if (pausedUntilMs !== undefined) return pausedUntilMs - nowMs;
     this.#turnWindow();
     const budget = Math.floor(this.#limit * this.#share);
     // With nothing used yet, waiting longer could not help.

@@ -59,6 +59,8 @@ const CLASS_BY_CODE: Readonly<Record<string, CodeClass>> = {
 const OPEN_MIRROR = "https://data-api.binance.vision";
 /** The shortest ban Binance gives, for one that does not say when it ends. */
 const BAN_MS_MIN = 2 * 60_000;
+/** An end as near as this is none: Retry-After tells whole seconds, and asking too early prolongs a ban. */
+const BAN_END_NEAR_MS = 1_000;
 /** The longest ban Binance gives: a nonsensical end must not stop a collector for years. */
 const BAN_MS_MAX = 3 * 86_400_000;
 /** How long Binance's own backend waits before it says −1007. */
@@ -105,21 +107,29 @@ function faultOf(
     case "bad_symbol":
       return { kind: "bad_symbol", code };
     case undefined:
-      return faultOfStatus(status, { code, text, retryAfterMs });
+      return faultOfStatus(status, { code, text, retryAfterMs, receivedMs });
   }
 }
 
 /** For answers without a code we know: most come from what stands before the exchange. */
 function faultOfStatus(
   status: number,
-  { code, text, retryAfterMs }: { code: string | undefined; text: string; retryAfterMs: number | undefined },
+  refusal: {
+    code: string | undefined;
+    text: string;
+    retryAfterMs: number | undefined;
+    receivedMs: number;
+  },
 ): Fault {
+  const { code, text, retryAfterMs = 0, receivedMs } = refusal;
   const codeOrStatus = code ?? `HTTP ${status}`;
   if (status >= 500) return { kind: "exchange", code: codeOrStatus };
   if (status === 403) {
-    // binance.us lets CloudFront turn away other countries; everywhere else a 403 is the firewall's answer to our pace.
+    // binance.us lets CloudFront turn away other countries.
     if (/block access from your country/i.test(text)) return { kind: "geo_blocked" };
-    if (code === undefined) return { kind: "rate_limit", retryAfterMs };
+    // Everywhere else it is the firewall, which speaks for the address: whatever is asked on prolongs it.
+    if (code === undefined)
+      return { kind: "ip_ban", untilMs: receivedMs + Math.max(retryAfterMs, BAN_MS_MIN) };
   }
   // A redirect, or a login page's: nothing of Binance's answers so.
   if (status < 400) return { kind: "network" };
@@ -189,6 +199,6 @@ function banEnd(ban: {
   const { bannedUntilMs, retryAfterMs, receivedMs } = ban;
   const ends = [bannedUntilMs, retryAfterMs === undefined ? undefined : receivedMs + retryAfterMs];
   const latestMs = Math.max(...ends.filter((end) => end !== undefined));
-  if (!(latestMs > receivedMs)) return receivedMs + BAN_MS_MIN;
+  if (!(latestMs > receivedMs + BAN_END_NEAR_MS)) return receivedMs + BAN_MS_MIN;
   return Math.min(latestMs, receivedMs + BAN_MS_MAX);
 }

@@ -3,6 +3,7 @@
 import { TickwellError, type Fault } from "../../core/fault.js";
 import type { HttpResponse } from "../../core/net/http-client.js";
 import { readRetryAfter } from "../../core/net/retry-after.js";
+import { formatTime } from "../../core/time.js";
 import { quotable } from "../refusal-text.js";
 
 export interface RefusedRequest {
@@ -90,75 +91,75 @@ const AUTH_CODE = /^501(0\d|1[0-4])$/;
 /** Limits are counted in windows of two seconds. */
 const PAUSE_MS_MIN = 2_000;
 const PAUSE_MS_MAX = 3_600_000;
+/** How long the firewall before OKX is taken to turn an address away, when it does not say so. */
+const BAN_MS_MIN = 2 * 60_000;
 /** How long OKX's own backend is taken to have waited before it says 50004; it does not tell. */
 const BACKEND_TIMEOUT_MS = 10_000;
 
 /** The error of an answer whose status is not 2xx. */
 export function refusalError(response: HttpResponse, request: RefusedRequest): TickwellError {
+  const { status } = response;
+  const { receivedMs } = request;
   const json = parse(response.text);
   const { code, text } = readBody(json) ?? { code: undefined, text: quotable(response.text) };
-  const retryAfterMs = readRetryAfter(response.header("retry-after"), {
-    receivedMs: request.receivedMs,
-    maxMs: PAUSE_MS_MAX,
-  });
-  const fault = faultOf(response.status, { code, text, retryAfterMs });
-  return describe(fault, { found: `HTTP ${response.status}`, code, text }, request);
+  const retryAfterMs = readRetryAfter(response.header("retry-after"), { receivedMs, maxMs: PAUSE_MS_MAX });
+  const pauseMs = Math.max(retryAfterMs ?? 0, PAUSE_MS_MIN);
+  const known = code === undefined ? undefined : faultOfKnownCode(code, pauseMs);
+  const fault = known ?? faultOfStatus(status, { code, text, pauseMs, receivedMs });
+  return describe(fault, { found: `HTTP ${status}`, code, text }, request);
 }
 
 /** The error in the body of an answer with status 2xx; undefined when its code is "0", or it has none. */
 export function bodyRefusal(json: unknown, request: RefusedRequest): TickwellError | undefined {
   const body = readBody(json);
   if (body === undefined || body.code === "0") return undefined;
-  const fault = faultOf(200, { ...body, retryAfterMs: undefined });
-  return describe(fault, { found: "refused", ...body }, request);
+  return describe(faultOfCode(body.code), { found: "refused", ...body }, request);
 }
 
 /** The fault of a code that comes alone, as on the WebSocket. */
 export function faultOfCode(code: string): Fault {
-  return faultOf(200, { code, text: "", retryAfterMs: undefined });
+  // One that nobody has told us of: repeating may help, and is limited.
+  return faultOfKnownCode(code, PAUSE_MS_MIN) ?? { kind: "exchange", code };
 }
 
-interface Refusal {
-  readonly code: string | undefined;
-  readonly text: string;
-  readonly retryAfterMs: number | undefined;
-}
-
-function faultOf(status: number, { code, text, retryAfterMs }: Refusal): Fault {
-  const pauseMs = Math.max(retryAfterMs ?? 0, PAUSE_MS_MIN);
-  switch (code === undefined ? undefined : classOf(code)) {
+function faultOfKnownCode(code: string, pauseMs: number): Fault | undefined {
+  const known = classOf(code);
+  switch (known) {
     case "timeout":
       return { kind: "timeout", timeoutMs: BACKEND_TIMEOUT_MS };
     case "rate_limit":
       return { kind: "rate_limit", retryAfterMs: pauseMs };
     case "maintenance":
-      return { kind: "maintenance" };
-    case "exchange":
-      return { kind: "exchange", code };
     case "geo_blocked":
-      return { kind: "geo_blocked" };
+      return { kind: known };
+    case "exchange":
     case "auth":
-      return { kind: "auth", code };
     case "bad_request":
-      return { kind: "bad_request", code };
     case "bad_symbol":
-      return { kind: "bad_symbol", code };
+      return { kind: known, code };
     case undefined:
-      break;
+      return undefined;
   }
-  // For answers without a code we know: most come from what stands before the exchange.
+}
+
+/** For answers without a code we know: most come from what stands before the exchange. */
+function faultOfStatus(
+  status: number,
+  refusal: { code: string | undefined; text: string; pauseMs: number; receivedMs: number },
+): Fault {
+  const { code, text, pauseMs, receivedMs } = refusal;
   const codeOrStatus = code ?? `HTTP ${status}`;
   if (status === 451 || (status === 403 && /your country|your region|restricted location/i.test(text)))
     return { kind: "geo_blocked" };
-  // A 403 without a code is the firewall's answer to our pace.
-  if (status === 429 || (status === 403 && code === undefined))
-    return { kind: "rate_limit", retryAfterMs: pauseMs };
+  // The firewall, which speaks for the address and for every endpoint: whatever is asked on prolongs it.
+  if (status === 403 && code === undefined)
+    return { kind: "ip_ban", untilMs: receivedMs + Math.max(pauseMs, BAN_MS_MIN) };
+  if (status === 429) return { kind: "rate_limit", retryAfterMs: pauseMs };
   if (status >= 500 || status === 408) return { kind: "exchange", code: codeOrStatus };
-  if (status >= 300 && status < 400) return { kind: "network" };
+  // A redirect, or a login page's: nothing of OKX's answers so.
+  if (status < 400) return { kind: "network" };
   if (status === 401) return { kind: "auth", code: codeOrStatus };
-  if (status >= 400) return { kind: "bad_request", code: codeOrStatus };
-  // A code nobody has told us of: repeating may help, and is limited.
-  return { kind: "exchange", code: codeOrStatus };
+  return { kind: "bad_request", code: codeOrStatus };
 }
 
 function classOf(code: string): CodeClass | undefined {
@@ -185,6 +186,8 @@ function remedyOf(
   switch (fault.kind) {
     case "geo_blocked":
       return `${host} does not serve this place; set exchange.rest_url to the host of your region (https://us.okx.com, https://eea.okx.com)`;
+    case "ip_ban":
+      return `${host} turns this address away, nothing is asked until ${formatTime(fault.untilMs)}; if that happens often, lower rate_limit`;
     case "rate_limit":
       return `requests pause for ${fault.retryAfterMs} ms; if that happens often, lower rate_limit`;
     case "bad_symbol":

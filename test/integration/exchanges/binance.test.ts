@@ -293,9 +293,20 @@ describe("rate limits", () => {
 
   it("waits for the next minute after a refusal that names no time", async () => {
     const clock = new EagerClock(START_MS);
-    server.answer(json("<html>Request blocked</html>", 403), json(rows(1)));
+    server.answer(json({ code: -1003, msg: "Too many requests." }, 429), json(rows(1)));
     await create({ clock }).fetchCandles(ask(), never);
     expect(clock.nowMs()).toBe(START_MS + 40_000);
+  });
+
+  it("waits a second after a 429 that says to come again at once", async () => {
+    const clock = new EagerClock(START_MS);
+    const askedMs: number[] = [];
+    server.answer((request, response) => {
+      askedMs.push(clock.nowMs() - START_MS);
+      json({}, 429, { "retry-after": "0" })(request, response);
+    });
+    await errorOf(create({ clock, random: { next: () => 0 } }).fetchCandles(ask(), never));
+    expect(askedMs).toEqual([0, 1_000, 2_000]);
   });
 
   it("slows down for what others on its IP have used", async () => {
@@ -331,6 +342,15 @@ describe("bans", () => {
     expect(failures).toHaveLength(1);
     await clock.advance(1);
     expect((await exchange.fetchCandles(ask(), never)).candidates).toHaveLength(1);
+  });
+
+  it("takes the firewall's page for a ban: it is not asked again, and neither is anything else", async () => {
+    const exchange = create({ clock: new ManualClock(START_MS) });
+    server.answer(json("<html>Request blocked</html>", 403), json(rows(1)));
+    const ban = { kind: "ip_ban", untilMs: banUntilMs };
+    expect((await errorOf(exchange.fetchCandles(ask(), never))).fault).toEqual(ban);
+    expect((await errorOf(exchange.fetchServerTime(never))).fault).toEqual(ban);
+    expect(server.asked).toHaveLength(1);
   });
 
   it("remembers the ban across a restart", async () => {

@@ -25,9 +25,11 @@ export interface PageSeeker {
   onPageFailed(): void;
 }
 
+/** Times are of our clock, epoch ms. */
 interface Waiting {
   readonly seeker: PageSeeker;
-  /** Not before, our clock, epoch ms. */
+  readonly askedMs: number;
+  /** Not before. */
   readonly dueMs: number;
 }
 
@@ -63,7 +65,7 @@ export class BookPages {
     this.#history.set(seeker, { count, lastMs: nowMs });
     const delayMs =
       count === 0 ? 0 : Math.min(AGAIN_FIRST_MS * 2 ** (count - 1), AGAIN_MAX_MS) * (0.5 + random.next() / 2);
-    this.#waiting.set(seeker, { seeker, dueMs: nowMs + delayMs });
+    this.#waiting.set(seeker, { seeker, askedMs: nowMs, dueMs: nowMs + delayMs });
     this.#changed.notify();
   }
 
@@ -89,7 +91,7 @@ export class BookPages {
   #takeDue(nowMs: number): Waiting | undefined {
     let first: Waiting | undefined;
     for (const waiting of this.#waiting.values())
-      if (waiting.dueMs <= nowMs && (first === undefined || waiting.dueMs < first.dueMs)) first = waiting;
+      if (isDue(waiting, nowMs) && (first === undefined || waiting.dueMs < first.dueMs)) first = waiting;
     if (first) this.#waiting.delete(first.seeker);
     return first;
   }
@@ -100,7 +102,8 @@ export class BookPages {
     const woken = new AbortController();
     const either = AbortSignal.any([signal, woken.signal]);
     const waits = [this.#changed.wait(either)];
-    if (dueMs < Infinity) waits.push(clock.sleep(Math.max(1, dueMs - clock.nowMs()), either));
+    const leftMs = Math.min(dueMs - clock.nowMs(), AGAIN_MAX_MS);
+    if (dueMs < Infinity) waits.push(clock.sleep(Math.max(1, leftMs), either));
     await Promise.race(waits.map((wait) => wait.catch(() => undefined)));
     woken.abort();
     await Promise.allSettled(waits);
@@ -120,4 +123,9 @@ export class BookPages {
       this.request(seeker);
     }
   }
+}
+
+/** A clock that shows a time before the question was set back: what is left is unknown, and a page does no harm. */
+function isDue({ askedMs, dueMs }: Waiting, nowMs: number): boolean {
+  return nowMs >= dueMs || nowMs < askedMs;
 }

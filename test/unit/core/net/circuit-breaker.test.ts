@@ -112,6 +112,15 @@ describe("CircuitBreaker", () => {
     expect(await attempt()).toBe("answered");
   });
 
+  it("lets a probe through when the clock is set back: what is left of the pause is not known", async () => {
+    const { clock, circuit, attempt } = create();
+    for (let i = 0; i < 3; i++) await attempt(failure());
+    clock.setBack(3_600_000);
+    await clock.advance(600_000);
+    expect(() => circuit.check()).not.toThrow();
+    expect(await attempt()).toBe("answered");
+  });
+
   it("does not take the late failures of requests sent before it opened for new ones", async () => {
     const { clock, circuit, attempt } = create();
     let fail = (): void => undefined;

@@ -2,7 +2,7 @@
 import type { Clock } from "../../../../src/core/clock.js";
 
 interface Sleeper {
-  readonly untilMs: number;
+  untilMs: number;
   readonly wake: () => void;
 }
 
@@ -44,6 +44,12 @@ export class ManualClock implements Clock {
       signal?.addEventListener("abort", abort, { once: true });
       this.#sleepers.add(sleeper);
     });
+  }
+
+  /** As a person or NTP sets a clock: the time shown changes, and waits last as long as they were going to. */
+  setBack(byMs: number): void {
+    this.#nowMs -= byMs;
+    for (const sleeper of this.#sleepers) sleeper.untilMs -= byMs;
   }
 
   /** Moves on, wakes whose time has come, and lets them run. */

@@ -53,6 +53,36 @@ describe("PaceLimiter", () => {
     expect(clock.nowMs()).toBe(START_MS + 5_000);
   });
 
+  it("makes of a pause no longer one when the clock is set back by an hour", async () => {
+    const clock = new ManualClock(START_MS + 3_600_000);
+    const limiter = new PaceLimiter({ clock, limit: 10, windowMs: 2_000, share: 1 });
+    limiter.pauseUntil(clock.nowMs() + 30_000);
+    let hasLeft = false;
+    void limiter.acquire(never).then(() => (hasLeft = true));
+    await clock.advance(10_000);
+    clock.setBack(3_600_000);
+    await clock.advance(20_000);
+    await clock.advance(30_000);
+    expect(hasLeft).toBe(true);
+  });
+
+  it("holds a request back for one window when the clock is set back by an hour, not for one after the other", async () => {
+    const clock = new ManualClock(START_MS + 3_600_000);
+    const limiter = new PaceLimiter({ clock, limit: 2, windowMs: 2_000, share: 1 });
+    await limiter.acquire(never);
+    await limiter.acquire(never);
+    clock.setBack(3_600_000);
+    let left = 0;
+    for (let i = 0; i < 3; i++) void limiter.acquire(never).then(() => left++);
+    await clock.advance(1_999);
+    expect(left).toBe(0);
+    await clock.advance(1);
+    expect(left).toBe(2);
+    await clock.advance(2_000);
+    expect(left).toBe(3);
+    expect(limiter.used).toBe(1);
+  });
+
   it("refuses one more than may wait", async () => {
     const clock = new ManualClock(START_MS);
     const limiter = new PaceLimiter({ clock, limit: 1, windowMs: 2_000, share: 1, waitersMax: 1 });

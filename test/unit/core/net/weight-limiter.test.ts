@@ -183,6 +183,28 @@ describe("WeightLimiter", () => {
     expect(admitted).toEqual(["a"]);
   });
 
+  it("pauses for a second at least when the minute is about to end: where it ends is known to the second", async () => {
+    const { clock, limiter, admitted, ask } = setUp();
+    await clock.advance(39_990);
+    limiter.pauseUntilNextWindow();
+    void ask("a", 1);
+    await clock.advance(999);
+    expect(admitted).toEqual([]);
+    await clock.advance(1);
+    expect(admitted).toEqual(["a"]);
+  });
+
+  it("makes of a pause no longer one when the clock is set back by an hour", async () => {
+    const { clock, limiter, admitted, ask } = setUp();
+    limiter.pauseUntil(START_MS + 30_000);
+    void ask("a", 1);
+    await clock.advance(10_000);
+    clock.setBack(3_600_000);
+    await clock.advance(20_000);
+    await clock.advance(30_000);
+    expect(admitted).toEqual(["a"]);
+  });
+
   it("lets those who wait benefit from a raised limit at once", async () => {
     const { limiter, admitted, ask } = setUp();
     await ask("a", 100);

@@ -52,7 +52,8 @@ describe("refusalError", () => {
     [502, "<html><h1>502 Bad Gateway</h1></html>", { kind: "exchange", code: "HTTP 502" }],
     [503, "", { kind: "exchange", code: "HTTP 503" }],
     [404, "<html>nginx</html>", { kind: "bad_request", code: "HTTP 404" }],
-    [403, "<html><h1>403 ERROR</h1>Request blocked.</html>", { kind: "rate_limit", retryAfterMs: undefined }],
+    [403, "<html><h1>403 ERROR</h1>Request blocked.</html>", { kind: "ip_ban", untilMs: NOW_MS + 120_000 }],
+    [403, "", { kind: "ip_ban", untilMs: NOW_MS + 120_000 }],
     [302, "", { kind: "network" }],
   ])("classifies HTTP %d without JSON", (status, body, fault) => {
     expect(refuse(status, body).fault).toEqual(fault);
@@ -61,6 +62,13 @@ describe("refusalError", () => {
   it("takes the seconds of Retry-After of a 429", () => {
     const error = refuse(429, withCode(-1003), { "retry-after": "7" });
     expect(error.fault).toEqual({ kind: "rate_limit", retryAfterMs: 7_000 });
+  });
+
+  it("never takes a 429 for leave to ask again at once", () => {
+    expect(refuse(429, "", { "retry-after": "0" }).fault).toEqual({
+      kind: "rate_limit",
+      retryAfterMs: 1_000,
+    });
   });
 
   it("takes a Retry-After that is a date", () => {
@@ -81,6 +89,12 @@ describe("refusalError", () => {
     expect(refuse(418, body).fault).toEqual({ kind: "ip_ban", untilMs: NOW_MS + 90_000 });
   });
 
+  it("takes the end of a firewall's ban from Retry-After, and none that is shorter than a ban", () => {
+    const after = (seconds: string) => refuse(403, "<html></html>", { "retry-after": seconds }).fault;
+    expect(after("600")).toEqual({ kind: "ip_ban", untilMs: NOW_MS + 600_000 });
+    expect(after("1")).toEqual({ kind: "ip_ban", untilMs: NOW_MS + 120_000 });
+  });
+
   it("takes the later end when text and Retry-After differ", () => {
     const body = { code: -1003, msg: `IP banned until ${NOW_MS + 90_000}.` };
     const error = refuse(418, body, { "retry-after": "120" });
@@ -94,6 +108,8 @@ describe("refusalError", () => {
 
   it("assumes the shortest ban when none of it says when it ends", () => {
     expect(refuse(418, "").fault).toEqual({ kind: "ip_ban", untilMs: NOW_MS + 120_000 });
+    const atOnce = refuse(418, "", { "retry-after": "0" });
+    expect(atOnce.fault).toEqual({ kind: "ip_ban", untilMs: NOW_MS + 120_000 });
   });
 
   it("does not stop for longer than the longest ban there is", () => {

@@ -56,7 +56,8 @@ describe("refusalError", () => {
     [429, withCode("50011"), { kind: "rate_limit", retryAfterMs: 2_000 }],
     [429, withCode("50013"), { kind: "exchange", code: "50013" }],
     [429, "slow down", { kind: "rate_limit", retryAfterMs: 2_000 }],
-    [403, "<html>denied</html>", { kind: "rate_limit", retryAfterMs: 2_000 }],
+    [403, "<html>denied</html>", { kind: "ip_ban", untilMs: REQUEST.receivedMs + 120_000 }],
+    [403, withCode("50035"), { kind: "auth", code: "50035" }],
     [403, "not available in your country", { kind: "geo_blocked" }],
     [451, "", { kind: "geo_blocked" }],
     [502, "Bad Gateway", { kind: "exchange", code: "HTTP 502" }],
@@ -72,5 +73,11 @@ describe("refusalError", () => {
     expect(after("7")).toEqual({ kind: "rate_limit", retryAfterMs: 7_000 });
     expect(after("1")).toEqual({ kind: "rate_limit", retryAfterMs: 2_000 });
     expect(after("999999")).toEqual({ kind: "rate_limit", retryAfterMs: 3_600_000 });
+  });
+
+  it("keeps away from a firewall for as long as it says, and for two minutes at least", () => {
+    const after = (seconds: string) => refuse(403, "<html></html>", { "retry-after": seconds }).fault;
+    expect(after("600")).toEqual({ kind: "ip_ban", untilMs: REQUEST.receivedMs + 600_000 });
+    expect(after("1")).toEqual({ kind: "ip_ban", untilMs: REQUEST.receivedMs + 120_000 });
   });
 });
