@@ -259,7 +259,7 @@ export const collectorSchema = z
       .describe("Name in logs and reports, unique. Default: the file's name without .yml."),
     exchange: z
       .union([exchangeName(), exchange])
-      .describe("The exchange: its name, or a map with name, rest_url and ws_url."),
+      .describe("The exchange: its name, or a map with name, rest_url, ws_url and trades."),
     symbols: z.array(symbol).min(1).describe("What to collect."),
     mode: mode.prefault({}).describe("History, live, and how often."),
     request: request.prefault({}).describe("Single requests to the exchange."),
