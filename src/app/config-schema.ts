@@ -25,10 +25,14 @@ const exchange = z
     name: exchangeName().describe("The exchange, by ccxt's id."),
     rest_url: url(["https", "http"], "an http(s):// URL")
       .optional()
-      .describe("REST host to ask instead of the exchange's public market-data host."),
+      .describe(
+        "REST host to ask instead of the exchange's public market-data host. Without ws_url, streams are off.",
+      ),
     ws_url: url(["wss", "ws"], "a ws(s):// URL")
       .optional()
-      .describe("WebSocket host to use instead of the exchange's public market-data host."),
+      .describe(
+        "WebSocket host to use instead of the exchange's public market-data host; goes with rest_url.",
+      ),
     // Whatever the exchange repairs most cheaply: Binance's aggregates by a sixth of the weight, OKX's fills in the same grain.
     trades: z
       .enum(["aggregated", "raw"])
