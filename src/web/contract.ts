@@ -563,7 +563,10 @@ export const ROUTES = {
       }),
       depth: limitParam(1_000)
         .optional()
-        .meta({ description: "levels a side; default all that are kept", examples: ["20"] }),
+        .meta({
+          description: "levels a side; default all that are stored, and 100 of the live book",
+          examples: ["20"],
+        }),
       ...rowStream,
     }),
     answer: page(bookSchema),
