@@ -358,7 +358,7 @@ export const coverageSchema = z
     evidence: z
       .string()
       .nullable()
-      .meta({ description: "rest_page, ws_sequence, archive_checksum, import, exchange_void" }),
+      .meta({ description: "rest_page, ws_sequence, import, exchange_void" }),
     proven_at: instant.nullable(),
     first_id: z.int().nullable(),
     last_id: z.int().nullable(),
