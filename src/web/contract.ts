@@ -355,10 +355,7 @@ export const coverageSchema = z
     start: instant,
     end: instant,
     state: z.enum(COVERAGE_STATES),
-    evidence: z
-      .string()
-      .nullable()
-      .meta({ description: "rest_page, ws_sequence, import, exchange_void" }),
+    evidence: z.string().nullable().meta({ description: "rest_page, ws_sequence, import, exchange_void" }),
     proven_at: instant.nullable(),
     first_id: z.int().nullable(),
     last_id: z.int().nullable(),

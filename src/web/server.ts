@@ -14,7 +14,7 @@ import { isLoopback } from "../core/net/loopback.js";
 import { RepeatLimiter } from "../core/repeat-limiter.js";
 import { LiveHub } from "../pipeline/live-hub.js";
 import type { Store } from "../store/store.js";
-import { Access, type Right } from "./access.js";
+import { Access } from "./access.js";
 import {
   API_PREFIX,
   ROUTES,
@@ -119,8 +119,7 @@ const HANDLERS: { readonly [Name in RouteName]: Route<Name> } = {
   status,
 };
 
-/** Whoever asks for these says nothing and learns nothing. */
-const OPEN_PATHS = new Set(["/healthz", "/readyz"]);
+/** Everything else says nothing of the data: probes and the dashboard's files. */
 const PROTECTED_PREFIXES = ["/api/", "/udf/", "/metrics"];
 
 /**
@@ -390,10 +389,8 @@ class Server {
     // Else the WebSocket plugin would take it for a client of its own, whatever the path and the protocol.
     if (request.headers.upgrade !== undefined && path !== STREAM_PATH)
       throw new ApiProblem(400, `only ${STREAM_PATH} can be upgraded: leave out the Upgrade header`);
-    if (OPEN_PATHS.has(path)) return;
     const isProtected = PROTECTED_PREFIXES.some((prefix) => path.startsWith(prefix));
-    const right: Right = "read";
-    if (isProtected) this.#access.checkToken(request.raw, right);
+    if (isProtected) this.#access.checkToken(request.raw, "read");
   }
 
   async #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
