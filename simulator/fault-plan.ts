@@ -223,6 +223,7 @@ export type FaultPlanInput = z.input<typeof planSchema>;
 export type SimulatedFault = FaultPlan["faults"][number];
 export type SimulatedFaultKind = SimulatedFault["kind"];
 
+/** What a plan may ask for. */
 export const FAULT_KINDS = Object.keys(schemas) as readonly SimulatedFaultKind[];
 
 /**

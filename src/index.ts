@@ -118,7 +118,15 @@ export type {
 } from "./web/contract.js";
 export type { MetricsSource } from "./web/metrics-source.js";
 export type { ProcessView } from "./web/process-view.js";
-export { parseFaultPlan, type FaultPlan, type FaultPlanInput } from "../simulator/fault-plan.js";
+export {
+  FAULT_KINDS,
+  PAGE_LIES,
+  parseFaultPlan,
+  PASSING_FAULT_KINDS,
+  ROW_LIES,
+  type FaultPlan,
+  type FaultPlanInput,
+} from "../simulator/fault-plan.js";
 export type { GroundTruth } from "../simulator/ground-truth.js";
 export type { MarketSpec } from "../simulator/market-spec.js";
 export type { SimulatedVenue } from "../simulator/simulated-venue.js";

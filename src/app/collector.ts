@@ -25,6 +25,7 @@ import { QualityCycle } from "../upkeep/quality/quality-cycle.js";
 import type { QualityReport } from "../upkeep/quality/quality-report.js";
 import { historySinceMs, validationFor } from "./config-resolve.js";
 import type { CollectorConfig } from "./config-types.js";
+import { hasStreams } from "./has-streams.js";
 import { MarketList } from "./market-list.js";
 
 export interface CollectorOptions {
@@ -264,8 +265,12 @@ export class Collector {
   /** Undefined where nothing is followed live: the config says so, or it names a REST host without its streams. */
   async #prepareLive(signal: AbortSignal): Promise<LiveFollower | undefined> {
     const { config, exchange, store, pipeline, clock, log, streams } = this.#options;
-    const { restUrl, wsUrl } = config.exchange;
-    if (restUrl !== undefined && wsUrl === undefined) return undefined;
+    if (!hasStreams(config.exchange)) {
+      log.info(
+        `${config.name}: streams are off: exchange.rest_url names another host, and exchange.ws_url none; candles come by REST alone`,
+      );
+      return undefined;
+    }
     const configured = await this.#markets.configured(signal);
     const markets = configured
       .filter(({ market }) => market.isActive)
@@ -280,7 +285,7 @@ export class Collector {
     await this.#expectTrades(markets);
     return new LiveFollower({
       exchange,
-      wsUrl,
+      wsUrl: config.exchange.wsUrl,
       markets,
       store,
       stage: pipeline.stage,

@@ -25,10 +25,14 @@ const exchange = z
     name: exchangeName().describe("The exchange, by ccxt's id."),
     rest_url: url(["https", "http"], "an http(s):// URL")
       .optional()
-      .describe("REST host to ask instead of the exchange's public market-data host."),
+      .describe(
+        "REST host to ask instead of the exchange's public market-data host. Without ws_url, streams are off.",
+      ),
     ws_url: url(["wss", "ws"], "a ws(s):// URL")
       .optional()
-      .describe("WebSocket host to use instead of the exchange's public market-data host."),
+      .describe(
+        "WebSocket host to use instead of the exchange's public market-data host; goes with rest_url.",
+      ),
     // Whatever the exchange repairs most cheaply: Binance's aggregates by a sixth of the weight, OKX's fills in the same grain.
     trades: z
       .enum(["aggregated", "raw"])
@@ -259,7 +263,7 @@ export const collectorSchema = z
       .describe("Name in logs and reports, unique. Default: the file's name without .yml."),
     exchange: z
       .union([exchangeName(), exchange])
-      .describe("The exchange: its name, or a map with name, rest_url and ws_url."),
+      .describe("The exchange: its name, or a map with name, rest_url, ws_url and trades."),
     symbols: z.array(symbol).min(1).describe("What to collect."),
     mode: mode.prefault({}).describe("History, live, and how often."),
     request: request.prefault({}).describe("Single requests to the exchange."),

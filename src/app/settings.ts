@@ -1,13 +1,11 @@
 // The configuration as commands need it: whole where there is one, the defaults where a command can do without.
-import { closest } from "fastest-levenshtein";
 import { existsSync } from "node:fs";
 import type { MarketName } from "../core/model/market.js";
 import type { Store } from "../store/store.js";
 import { openStore } from "../store/open-store.js";
 import { systemClock } from "../core/clock.js";
 import { createLog, type Log } from "../core/log.js";
-import { EXCHANGES, isExchangeName } from "../exchanges/registry.js";
-import { usageError } from "./arguments.js";
+import { isExchangeName, unknownExchange } from "../exchanges/registry.js";
 import type { CommandContext, GlobalOptions } from "./command-context.js";
 import { loadConfig } from "./config-file.js";
 import { secretsOf } from "./config-secrets.js";
@@ -32,11 +30,7 @@ export function collectorFor(
   { exchange, symbol }: MarketName,
 ): CollectorConfig {
   const ofExchange = collectors.filter((collector) => collector.exchange.name === exchange);
-  if (!isExchangeName(exchange)) {
-    throw usageError(
-      `market: found exchange "${exchange}", did you mean ${closest(exchange, EXCHANGES)}? Known: ${EXCHANGES.join(" ")}`,
-    );
-  }
+  if (!isExchangeName(exchange)) throw unknownExchange(exchange);
   return (
     ofExchange.find((collector) => collector.symbols.some((each) => each.symbol === symbol)) ??
     ofExchange[0] ??

@@ -24,7 +24,7 @@ export interface LogOptions {
 }
 
 /** pino's number for `warn`: less than that is no fault, and never left out. */
-const WARN = 40;
+export const WARN = 40;
 const SUM_UP_EVERY_MS = 5_000;
 /** Shorter ones would be found in innocent words. */
 const SECRET_CHARS_MIN = 6;

@@ -43,10 +43,13 @@ export class RepeatLimiter {
     this.#options = { saidMax: SAID_MAX, windowMs: WINDOW_MS, faultsMax: FAULTS_MAX, ...options };
   }
 
-  /** False for a message that is only counted. */
-  allows(level: number, text: string): boolean {
+  /**
+   * False for a message that is only counted.
+   * @param kind what tells faults apart; default the text without its numbers and markets
+   */
+  allows(level: number, text: string, kind = kindOf(text)): boolean {
     const { nowMs, saidMax, windowMs, faultsMax } = this.#options;
-    const key = `${level} ${text.replace(MARKET, "§").replace(SYMBOL, "§").replace(NUMBER, "#")}`;
+    const key = `${level} ${kind}`;
     let fault = this.#faults.get(key);
     if (fault && nowMs() - fault.sinceMs >= windowMs) {
       this.#end(key, fault);
@@ -79,4 +82,8 @@ export class RepeatLimiter {
     if (leftOut > 0)
       this.#options.tell({ level, text: `${leftOut} more of this kind were left out; the last: ${last}` });
   }
+}
+
+function kindOf(text: string): string {
+  return text.replace(MARKET, "§").replace(SYMBOL, "§").replace(NUMBER, "#");
 }

@@ -18,7 +18,7 @@ export interface LiveChannel {
   readonly contractSize?: Decimal | undefined;
 }
 
-/** What a venue allows; `exchanges.md` has the sources. */
+/** What a venue allows; each venue's `stream.ts` says why it is so. */
 export interface LiveLimits {
   /** Topics on one connection at most. */
   readonly topicsPerConnection: number;

@@ -32,18 +32,21 @@ export function isExchangeName(name: string): name is ExchangeName {
   return Object.hasOwn(FACTORIES, name);
 }
 
+/** For a name that is none of {@link EXCHANGES}: names the nearest. */
+export function unknownExchange(name: string): TickwellError {
+  return new TickwellError(
+    { kind: "config" },
+    `unknown exchange "${name}", did you mean ${closest(name, EXCHANGES)}? Known: ${EXCHANGES.join(" ")}`,
+  );
+}
+
 /**
  * A venue by its ccxt id. What is left out of `options` is the machine's own clock and chance, a ban memory that ends
  * with the process, silence, and {@link REQUEST_DEFAULTS}.
  * @throws TickwellError `config` for an unknown name
  */
 export function createExchange(name: string, options: Partial<ExchangeOptions> = {}): Exchange {
-  if (!isExchangeName(name)) {
-    throw new TickwellError(
-      { kind: "config" },
-      `unknown exchange "${name}"; did you mean "${closest(name, EXCHANGES)}"? known: ${EXCHANGES.join(", ")}`,
-    );
-  }
+  if (!isExchangeName(name)) throw unknownExchange(name);
   return FACTORIES[name]({
     ...REQUEST_DEFAULTS,
     clock: systemClock,

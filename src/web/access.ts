@@ -19,7 +19,7 @@ export interface AccessOptions {
   readonly writeToken: string | undefined;
 }
 
-export type Right = "read" | "write";
+type Right = "read" | "write";
 
 const BEARER_PROTOCOL = "bearer.";
 

@@ -355,10 +355,7 @@ export const coverageSchema = z
     start: instant,
     end: instant,
     state: z.enum(COVERAGE_STATES),
-    evidence: z
-      .string()
-      .nullable()
-      .meta({ description: "rest_page, ws_sequence, archive_checksum, import, exchange_void" }),
+    evidence: z.string().nullable().meta({ description: "rest_page, ws_sequence, import, exchange_void" }),
     proven_at: instant.nullable(),
     first_id: z.int().nullable(),
     last_id: z.int().nullable(),
@@ -563,7 +560,10 @@ export const ROUTES = {
       }),
       depth: limitParam(1_000)
         .optional()
-        .meta({ description: "levels a side; default all that are kept", examples: ["20"] }),
+        .meta({
+          description: "levels a side; default all that are stored, and 100 of the live book",
+          examples: ["20"],
+        }),
       ...rowStream,
     }),
     answer: page(bookSchema),

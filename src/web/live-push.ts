@@ -25,7 +25,6 @@ import {
 } from "./contract.js";
 import type { MarketDirectory } from "./market-directory.js";
 import { ApiProblem, problemOfIssues } from "./problem.js";
-import type { RepeatedLog } from "./repeated-log.js";
 import { RecordWatch } from "./record-watch.js";
 import type { StatusBoard } from "./status-board.js";
 import { StreamClient } from "./stream-client.js";
@@ -38,7 +37,8 @@ export interface LivePushParts {
   /** By which the data are new or old. */
   readonly clock: Clock;
   readonly version: string;
-  readonly refused: RepeatedLog;
+  /** Says what a client did wrong, and counts it where it happens again and again. */
+  readonly mention: (kind: string, detail: string) => void;
   readonly clientsMax: number;
   /** Bytes waiting for one client; beyond it messages are dropped. */
   readonly clientBytesMax: number;
@@ -116,14 +116,14 @@ export class LivePush {
   }
 
   add(socket: WebSocket): void {
-    const { clock, version, clientBytesMax, refused } = this.#parts;
+    const { clock, version, clientBytesMax, mention } = this.#parts;
     const client = new StreamClient({ socket, clock: systemClock, bytesMax: clientBytesMax });
     this.#clients.add(client);
     this.#unwatch ??= this.#watchHub();
     let requests = 0;
     let sinceMs = systemClock.nowMs();
     // Malformed frames, oversized ones, broken connections: the socket closes by itself.
-    socket.on("error", (error) => refused.warn("a stream client", error.message));
+    socket.on("error", (error) => mention("a stream client", error.message));
     socket.on("pong", () => (client.isAlive = true));
     socket.on("close", () => this.#remove(client));
     socket.on("message", (data: Buffer, isBinary: boolean) => {
@@ -133,7 +133,7 @@ export class LivePush {
         sinceMs = nowMs;
       }
       if (isBinary || ++requests > REQUESTS_MAX) {
-        refused.warn("a stream client", isBinary ? "sent a binary frame" : "asked too often");
+        mention("a stream client", isBinary ? "sent a binary frame" : "asked too often");
         socket.close(CLOSE_POLICY, isBinary ? "text frames only" : "too many requests");
         return;
       }
@@ -362,7 +362,7 @@ export class LivePush {
   #checkClients(): void {
     for (const client of this.#clients) {
       if (client.check()) continue;
-      this.#parts.refused.warn("a stream client", "has read nothing for a minute and is let go");
+      this.#parts.mention("a stream client", "has read nothing for a minute and is let go");
       client.socket.terminate();
     }
   }

@@ -9,11 +9,12 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Clock } from "../core/clock.js";
 import { systemClock } from "../core/clock.js";
 import { describeError, TickwellError } from "../core/fault.js";
-import type { Log } from "../core/log.js";
+import { WARN, type Log } from "../core/log.js";
 import { isLoopback } from "../core/net/loopback.js";
+import { RepeatLimiter } from "../core/repeat-limiter.js";
 import { LiveHub } from "../pipeline/live-hub.js";
 import type { Store } from "../store/store.js";
-import { Access, type Right } from "./access.js";
+import { Access } from "./access.js";
 import {
   API_PREFIX,
   ROUTES,
@@ -30,7 +31,6 @@ import type { MetricsSource } from "./metrics-source.js";
 import { openApiDocument } from "./openapi.js";
 import { ApiProblem, PROBLEM_TYPE, problemOf, problemOfIssues } from "./problem.js";
 import { idleProcess, type ProcessView } from "./process-view.js";
-import { RepeatedLog } from "./repeated-log.js";
 import type { Call, Route, RouteParts } from "./routes/call.js";
 import { coverage, gaps } from "./routes/ledger.js";
 import { exchanges, markets } from "./routes/markets.js";
@@ -119,8 +119,7 @@ const HANDLERS: { readonly [Name in RouteName]: Route<Name> } = {
   status,
 };
 
-/** Whoever asks for these says nothing and learns nothing. */
-const OPEN_PATHS = new Set(["/healthz", "/readyz"]);
+/** Everything else says nothing of the data: probes and the dashboard's files. */
 const PROTECTED_PREFIXES = ["/api/", "/udf/", "/metrics"];
 
 /**
@@ -137,7 +136,7 @@ class Server {
   readonly #host: string;
   readonly #limits: ApiLimits;
   readonly #access: Access;
-  readonly #refused: RepeatedLog;
+  readonly #repeats: RepeatLimiter;
   readonly #parts: RouteParts;
   readonly #push: LivePush;
   readonly #app: FastifyInstance;
@@ -153,7 +152,11 @@ class Server {
     this.#host = host;
     this.#limits = { ...API_LIMITS, ...options.limits };
     this.#access = new Access({ host, token, writeToken });
-    this.#refused = new RepeatedLog({ log, clock: systemClock });
+    this.#repeats = new RepeatLimiter({
+      nowMs: () => systemClock.nowMs(),
+      tell: ({ text }) => log.warn(text),
+      saidMax: 1,
+    });
     const clock = options.clock ?? systemClock;
     const hub = options.hub ?? new LiveHub();
     const directory = new MarketDirectory({ store, clock: systemClock });
@@ -177,7 +180,7 @@ class Server {
       status: statusBoard,
       clock,
       version,
-      refused: this.#refused,
+      mention: (kind, detail) => this.#mention(kind, detail),
       clientsMax: this.#limits.streamClientsMax,
       clientBytesMax: this.#limits.clientBytesMax,
     });
@@ -198,7 +201,7 @@ class Server {
     const { server } = this.#app;
     server.maxConnections = this.#limits.connectionsMax;
     server.on("drop", () =>
-      this.#refused.warn("connections refused", `there are ${this.#limits.connectionsMax} already`),
+      this.#mention("connections refused", `there are ${this.#limits.connectionsMax} already`),
     );
     const { port: bound } = server.address() as AddressInfo;
     this.#push.start();
@@ -209,6 +212,7 @@ class Server {
       close: async () => {
         this.#push.close();
         await this.#app.close();
+        this.#repeats.sumUp({ isEnd: true });
       },
     };
   }
@@ -281,7 +285,7 @@ class Server {
         handleProtocols: (protocols) => (protocols.has(STREAM_PROTOCOL) ? STREAM_PROTOCOL : false),
       },
       errorHandler: (error, socket) => {
-        this.#refused.warn("a stream client", describeError(error));
+        this.#mention("a stream client", describeError(error));
         socket.terminate();
       },
     });
@@ -385,10 +389,8 @@ class Server {
     // Else the WebSocket plugin would take it for a client of its own, whatever the path and the protocol.
     if (request.headers.upgrade !== undefined && path !== STREAM_PATH)
       throw new ApiProblem(400, `only ${STREAM_PATH} can be upgraded: leave out the Upgrade header`);
-    if (OPEN_PATHS.has(path)) return;
     const isProtected = PROTECTED_PREFIXES.some((prefix) => path.startsWith(prefix));
-    const right: Right = "read";
-    if (isProtected) this.#access.checkToken(request.raw, right);
+    if (isProtected) this.#access.checkToken(request.raw, "read");
   }
 
   async #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -396,9 +398,9 @@ class Server {
     if (problem.status >= 500) {
       const what = `${request.method} ${pathOf(request)}: ${describeError(error)}`;
       if (problem.status === 500) this.#options.log.error(`http: ${what}`);
-      else this.#refused.warn(`status ${problem.status}`, what);
+      else this.#mention(`status ${problem.status}`, what);
     } else if ([401, 403, 413, 429].includes(problem.status))
-      this.#refused.warn(
+      this.#mention(
         `status ${problem.status}`,
         `${request.ip} ${request.method} ${pathOf(request)}: ${problem.message}`,
       );
@@ -417,7 +419,7 @@ class Server {
       socket.destroy();
       return;
     }
-    this.#refused.warn("malformed requests", `${socket.remoteAddress ?? "?"}: ${error.code ?? "unreadable"}`);
+    this.#mention("malformed requests", `${socket.remoteAddress ?? "?"}: ${error.code ?? "unreadable"}`);
     const status =
       error.code === "HPE_HEADER_OVERFLOW"
         ? "431 Request Header Fields Too Large"
@@ -427,10 +429,19 @@ class Server {
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 
+  /**
+   * A thousand refused clients are one line, not a thousand.
+   * @param kind one of a handful, never made of what a caller sent
+   */
+  #mention(kind: string, detail: string): void {
+    const text = `http: ${kind}: ${detail}`;
+    if (this.#repeats.allows(WARN, text, kind)) this.#options.log.warn(text);
+  }
+
   #noteBroken(error: unknown): void {
     // The client has gone: his own doing.
     if (error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE") return;
-    this.#refused.warn("answers broken off", describeError(error));
+    this.#mention("answers broken off", describeError(error));
   }
 }
 

@@ -7,7 +7,7 @@ import { applyClaims, type Claims, type CoverageRange } from "../../src/store/co
 const range = fc
   .tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 8 }))
   .map(([startMs, length]): TimeRange => ({ startMs, endMs: startMs + length }));
-const evidence = fc.constantFrom("rest_page", "ws_sequence", "archive_checksum", "import");
+const evidence = fc.constantFrom("rest_page", "ws_sequence", "import");
 const claims = fc.record({
   covered: fc.array(range, { maxLength: 4 }),
   evidence,

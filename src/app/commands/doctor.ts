@@ -15,6 +15,7 @@ import { EXIT, type CommandContext, type GlobalOptions } from "../command-contex
 import { channelsOf, describePlan } from "../connection-plan-words.js";
 import type { CollectorConfig, TickwellConfig } from "../config-types.js";
 import { exchangeFor } from "../exchange-for.js";
+import { hasStreams } from "../has-streams.js";
 import { collectorFor, loadSettings, withStore } from "../settings.js";
 import { formatTable } from "../table.js";
 import { VERSION } from "../version.js";
@@ -74,7 +75,9 @@ async function examine(options: GlobalOptions, context: CommandContext): Promise
   if (stage.kind === "redis" && stage.url !== undefined) findings.push(await checkRedis(stage.url, context));
   findings.push(
     ...(await Promise.all(collectorsToAsk(settings).map((config) => checkHost(config, context)))),
-    ...(await Promise.all(settings.collectors.filter(isLive).map((config) => checkPlan(config, context)))),
+    ...(await Promise.all(
+      settings.collectors.filter(({ mode }) => mode.live).map((config) => checkPlan(config, context)),
+    )),
   );
   return findings;
 }
@@ -148,12 +151,15 @@ async function checkStore(
   }
 }
 
-/** One collector a host; without a config, every exchange's default host. */
+/** One collector a host, which raw trades change; without a config, every exchange's default host. */
 function collectorsToAsk(settings: TickwellConfig): CollectorConfig[] {
   if (settings.collectors.length === 0)
     return EXCHANGES.map((exchange) => collectorFor(settings, { exchange, symbol: "" }));
   const byHost = new Map(
-    settings.collectors.map((config) => [`${config.exchange.name} ${config.exchange.restUrl ?? ""}`, config]),
+    settings.collectors.map((config) => {
+      const { name, restUrl = "", trades = "" } = config.exchange;
+      return [`${name} ${restUrl} ${trades}`, config];
+    }),
   );
   return [...byHost.values()];
 }
@@ -222,13 +228,14 @@ async function checkRedis(url: string, context: CommandContext): Promise<Finding
   }
 }
 
-/** Streams are followed where their host is known: see `exchange.ws_url`. */
-function isLive({ mode, exchange }: CollectorConfig): boolean {
-  return mode.live && (exchange.restUrl === undefined || exchange.wsUrl !== undefined);
-}
-
 async function checkPlan(config: CollectorConfig, context: CommandContext): Promise<Finding> {
   const check = `${config.name} streams`;
+  if (!hasStreams(config.exchange))
+    return {
+      check,
+      state: "ok",
+      found: "off: exchange.rest_url names another host, and exchange.ws_url none",
+    };
   const exchange = exchangeFor(askedOnce(config), { bans: transientBanMemory(), log: context.log });
   try {
     const channels = channelsOf(config, await exchange.fetchMarkets(context.signal));
@@ -264,7 +271,7 @@ function askedOnce(config: CollectorConfig): CollectorConfig {
 function remedyFor(kind: string): string {
   switch (kind) {
     case "geo_blocked":
-      return "this place is blocked: remove exchange.rest_url to use the open market-data host";
+      return "this place is blocked; the message says what to set. exchange.rest_url and exchange.ws_url go together: without ws_url the streams are off";
     case "rate_limit":
     case "ip_ban":
       return "wait; other programs at this address count too (rate_limit.share lowers ours)";

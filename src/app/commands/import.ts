@@ -1,14 +1,13 @@
 // `tickwell import <file> --market M --timeframe TF`: brings candles of a file in, through the same gate, stage and
 // writer as an exchange's. What the file lacks between its first and last candle is listed by `tickwell gaps`.
 import type { Command } from "commander";
-import { closest } from "fastest-levenshtein";
 import { systemClock } from "../../core/clock.js";
 import { formatSize } from "../../core/duration.js";
 import { classifyError, describeError } from "../../core/fault.js";
 import { formatMarketName, type MarketInfo, type MarketName } from "../../core/model/market.js";
 import { formatMinute, formatTime } from "../../core/time.js";
 import { timeframeMs, type Timeframe } from "../../core/timeframe.js";
-import { EXCHANGES, isExchangeName } from "../../exchanges/registry.js";
+import { isExchangeName, unknownExchange } from "../../exchanges/registry.js";
 import { Pipeline } from "../../pipeline/pipeline.js";
 import type { CommitResult, SeriesKey, Store, StoredMarket } from "../../store/store.js";
 import { usageError } from "../arguments.js";
@@ -90,9 +89,7 @@ async function importFile(file: string, options: ImportOptions, context: Command
 function readImportMarket(text: string): MarketName {
   const name = readMarketName(text);
   if (isExchangeName(name.exchange)) return name;
-  throw usageError(
-    `market: unknown exchange "${name.exchange}"; did you mean "${closest(name.exchange, [...EXCHANGES])}"? known: ${EXCHANGES.join(", ")}`,
-  );
+  throw unknownExchange(name.exchange);
 }
 
 function readTimeIs(text: string): "open" | "close" {

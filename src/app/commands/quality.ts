@@ -63,7 +63,8 @@ export function addQualityCommand(program: Command, context: CommandContext): vo
       const samples = readSamples(options);
       const settings = await loadSettings(options);
       const url = settings.instance.storage.url;
-      await withStore(context, options, { url, role: "owner" }, async (store) => {
+      // Looked at while a collector runs. What is written (summaries, and repairs of --deep) shares the series' locks with it.
+      await withStore(context, options, { url, role: "reader" }, async (store) => {
         const { marketId } = await readStoredFilter(
           store,
           options.market === undefined ? {} : { market: options.market },

@@ -25,7 +25,9 @@ interface SimOptions extends GlobalOptions {
 export function addSimCommand(program: Command, context: CommandContext): void {
   program
     .command("sim")
-    .description("run the simulated exchanges by themselves: the REST protocols of Binance and OKX, offline")
+    .description(
+      "run the simulated exchanges by themselves: the REST and WebSocket protocols of Binance and OKX, offline",
+    )
     .option("--exchange <names>", "which exchanges, with commas between", VENUE_NAMES.join(","))
     .option("--port <port>", "where it listens on 127.0.0.1; 0 takes a free one", DEFAULT_PORT)
     .option("--seed <number>", "another seed is another market", "1")
@@ -151,7 +153,7 @@ function describeVenue({ name, symbols }: SimulatedVenue, url: string): string {
   const { title, path, ccxt } = ABOUT[name];
   return `${title}, ${symbols.length} markets
   curl '${url}${path}'
-  in a collector's config: exchange: { name: ${name}, rest_url: "${url}" }
+  in a collector's config: exchange: { name: ${name}, rest_url: "${url}", ws_url: "${url.replace("http", "ws")}" }
   with ccxt: const exchange = ${ccxt(url)};
 `;
 }

@@ -1,6 +1,6 @@
 // Deep reports for the terminal: one line for each market, below it every difference in words.
 import { formatMinute } from "../../core/time.js";
-import { DEEP_CLASSES, type DeepClass, type DeepReport } from "../../upkeep/deep/deep-report.js";
+import { DEEP_CLASSES, type DeepReport } from "../../upkeep/deep/deep-report.js";
 import type { DeepRepairOutcome } from "../../upkeep/deep/deep-repair.js";
 import { formatCount, formatTable, type Column } from "../table.js";
 
@@ -11,7 +11,6 @@ export interface DeepResult {
   readonly repair: DeepRepairOutcome | undefined;
 }
 
-const CLASSES = Object.keys(DEEP_CLASSES) as readonly DeepClass[];
 const COLUMNS: readonly Column[] = [
   { title: "MARKET" },
   { title: "MINUTES", align: "right" },
@@ -27,7 +26,7 @@ export function formatDeepResults(results: readonly DeepResult[]): string {
   if (results.length === 0) return "There are no 1m candles to check against trades yet.\n";
   const rows = results.map(({ report }) => [
     report.market,
-    ...[report.samples.length, report.agreements, ...CLASSES.map((name) => report.counts[name])].map(
+    ...[report.samples.length, report.agreements, ...DEEP_CLASSES.map((name) => report.counts[name])].map(
       formatCount,
     ),
   ]);

@@ -5,7 +5,7 @@ import type { Timeframe } from "../timeframe.js";
 import type { Candle, CandleSource } from "./candle.js";
 
 /** What makes a range count as complete; the exchange's own word outranks a file's. */
-export type Evidence = "rest_page" | "ws_sequence" | "archive_checksum" | "import" | "exchange_void";
+export type Evidence = "rest_page" | "ws_sequence" | "import" | "exchange_void";
 
 /** One question to the exchange and its answer, as evidence. */
 export interface AskedOnce {

@@ -29,7 +29,7 @@ export interface MissingTrades extends MissingRange {
 export interface TradeBatch {
   readonly kind: "trades";
   readonly marketId: number;
-  readonly evidence: "ws_sequence" | "rest_page" | "archive_checksum" | "import";
+  readonly evidence: "ws_sequence" | "rest_page" | "import";
   /** Ascending by id, each once. */
   readonly trades: readonly Trade[];
   /** Ascending; what is proven complete by this batch. */

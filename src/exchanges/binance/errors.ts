@@ -5,6 +5,7 @@ import type { HttpResponse } from "../../core/net/http-client.js";
 import { formatTime } from "../../core/time.js";
 import { readRetryAfter } from "../../core/net/retry-after.js";
 import { quotable } from "../refusal-text.js";
+import { OPEN_REST_URL } from "./hosts.js";
 
 export interface RefusedRequest {
   /** ccxt's id of the venue that refused. */
@@ -55,8 +56,6 @@ const CLASS_BY_CODE: Readonly<Record<string, CodeClass>> = {
   "-4166": "bad_request", // USDⓈ-M: trades older than it keeps; the archive has them
 };
 
-/** The open mirror for market data, which is not bound to a place. */
-const OPEN_MIRROR = "https://data-api.binance.vision";
 /** The shortest ban Binance gives, for one that does not say when it ends. */
 const BAN_MS_MIN = 2 * 60_000;
 /** An end as near as this is none: Retry-After tells whole seconds, and asking too early prolongs a ban. */
@@ -142,9 +141,9 @@ function remedyOf(fault: Fault, { exchange, host, nativeSymbol }: RefusedRequest
   switch (fault.kind) {
     case "geo_blocked":
       // Spot has a mirror that is open to all; the futures have none.
-      return exchange === "binance"
-        ? `${host} does not serve this place; set exchange.rest_url to ${OPEN_MIRROR}`
-        : `${host} does not serve this place`;
+      return exchange === "binance" && host !== new URL(OPEN_REST_URL).host
+        ? `${host} does not serve this place; ${OPEN_REST_URL} does: leave out exchange.rest_url, exchange.ws_url and exchange.trades, and it is asked`
+        : `${host} does not serve this place; exchange.rest_url and exchange.ws_url together name other hosts`;
     case "ip_ban":
       return `this IP is banned until ${formatTime(fault.untilMs)}, nothing is asked before; lower rate_limit`;
     case "rate_limit": {

@@ -3,13 +3,9 @@ import type { Exchange, ExchangeOptions } from "../exchange.js";
 import { SPOT_DEPTH } from "./book-page.js";
 import { SPOT_BOOK_RULES } from "./book-rules.js";
 import { decodeExchangeInfo } from "./decode.js";
+import { MAIN_REST_URL, OPEN_REST_URL } from "./hosts.js";
 import { SPOT_STREAMS } from "./stream.js";
 import { createBinanceVenue } from "./venue.js";
-
-/** No key, no accounts, and not bound to a place as api.binance.com is. */
-const OPEN_REST_URL = "https://data-api.binance.vision";
-/** The only one that tells raw trades of the past, and refuses some places. */
-const MAIN_REST_URL = "https://api.binance.com";
 
 /** @throws TickwellError `config` for a `restUrl` that is no address or a `rateLimitShare` outside (0, 1] */
 export function createBinance(options: ExchangeOptions): Exchange {

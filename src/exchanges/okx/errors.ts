@@ -185,7 +185,7 @@ function remedyOf(
 ): string | undefined {
   switch (fault.kind) {
     case "geo_blocked":
-      return `${host} does not serve this place; set exchange.rest_url to the host of your region (https://us.okx.com, https://eea.okx.com)`;
+      return `${host} does not serve this place; set exchange.rest_url and exchange.ws_url to the hosts of your region (https://us.okx.com and wss://wsus.okx.com:8443, https://eea.okx.com and wss://wseea.okx.com:8443)`;
     case "ip_ban":
       return `${host} turns this address away, nothing is asked until ${formatTime(fault.untilMs)}; if that happens often, lower rate_limit`;
     case "rate_limit":

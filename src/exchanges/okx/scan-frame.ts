@@ -1,5 +1,5 @@
-// The frames OKX sends most of, books and single trades, read without JSON.parse. Out: what JSON.parse would make of the frame, but
-// for levels, which are cut to price and quantity; undefined where anything is not as OKX writes it.
+// The frames OKX sends most of, changes of books, read without JSON.parse. Out: what JSON.parse would make of the frame, but for
+// levels, which are cut to price and quantity; undefined where anything is not as OKX writes it.
 import { FrameScanner } from "../frame-scanner.js";
 import type { WireObject } from "../wire-fields.js";
 

@@ -1,11 +1,6 @@
 // Exact sums of decimals and of their products, in bigint at the finest scale seen so far.
-import { parseDecimal, type Decimal } from "../../core/decimal.js";
-
-/** A decimal as an integer: `units` × 10^−`scale`. */
-interface Scaled {
-  readonly units: bigint;
-  readonly scale: number;
-}
+import type { Decimal } from "../../core/decimal.js";
+import { fromScaled, toScaled, type ScaledDecimal } from "../../core/scaled-decimal.js";
 
 export class DecimalSum {
   #units = 0n;
@@ -29,17 +24,14 @@ export class DecimalSum {
 
   /** @throws Error when the sum has more digits than a decimal of ours may have */
   toDecimal(): Decimal {
-    const isBelowZero = this.#units < 0n;
-    const digits = (isBelowZero ? -this.#units : this.#units).toString().padStart(this.#scale + 1, "0");
-    const point = digits.length - this.#scale;
-    const text = this.#scale === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
-    const decimal = parseDecimal(isBelowZero ? `-${text}` : text);
+    const units = this.#units;
+    const decimal = fromScaled({ units, scale: this.#scale });
     if (decimal === undefined)
-      throw new Error(`a sum has ${text.length} characters: more than a decimal may`);
+      throw new Error(`a sum of ${units} at scale ${this.#scale} has more digits than a decimal may`);
     return decimal;
   }
 
-  #addScaled({ units, scale }: Scaled): void {
+  #addScaled({ units, scale }: ScaledDecimal): void {
     if (scale === this.#scale) this.#units += units;
     else if (scale < this.#scale) this.#units += units * 10n ** BigInt(this.#scale - scale);
     else {
@@ -47,10 +39,4 @@ export class DecimalSum {
       this.#scale = scale;
     }
   }
-}
-
-function toScaled(value: Decimal): Scaled {
-  const point = value.indexOf(".");
-  if (point < 0) return { units: BigInt(value), scale: 0 };
-  return { units: BigInt(value.slice(0, point) + value.slice(point + 1)), scale: value.length - point - 1 };
 }

@@ -54,8 +54,8 @@ import { bookPage, candlePage, tradePage, type RowPage, type RowPageRequest } fr
 export interface ApiRecords {
   candlePage(timeframe: Timeframe, request: RowPageRequest): Promise<RowPage>;
   tradePage(request: RowPageRequest): Promise<RowPage>;
-  /** @param depth levels a side */
-  bookPage(depth: number, request: RowPageRequest): Promise<RowPage>;
+  /** @param depth levels a side; undefined for all that are stored */
+  bookPage(depth: number | undefined, request: RowPageRequest): Promise<RowPage>;
   rangeState(key: LedgerKey, range: TimeRange): Promise<RangeState>;
   absences(
     filter: LedgerFilter & { readonly kind: "gap" | "void" | "all" },
@@ -117,7 +117,7 @@ export class PostgresApiRecords implements ApiRecords {
     return this.#read("trades", (pool) => tradePage(pool, request));
   }
 
-  bookPage(depth: number, request: RowPageRequest): Promise<RowPage> {
+  bookPage(depth: number | undefined, request: RowPageRequest): Promise<RowPage> {
     return this.#read("order books", (pool) => bookPage(pool, depth, request));
   }
 

@@ -101,8 +101,11 @@ export function tradePage(pool: Pool, request: RowPageRequest): Promise<RowPage>
   });
 }
 
-/** @param depth levels a side */
-export function bookPage(pool: Pool, depth: number, request: RowPageRequest): Promise<RowPage> {
+/** More than any book has. */
+const ALL_LEVELS = 2 ** 31 - 1;
+
+/** @param depth levels a side; undefined for all that are stored */
+export function bookPage(pool: Pool, depth: number | undefined, request: RowPageRequest): Promise<RowPage> {
   return run(pool, {
     request,
     table: "orderbook_snapshots",
@@ -110,7 +113,7 @@ export function bookPage(pool: Pool, depth: number, request: RowPageRequest): Pr
     id: "0",
     line: bookLines("$7::int")[request.lines],
     and: "",
-    more: [depth],
+    more: [depth ?? ALL_LEVELS],
   });
 }
 

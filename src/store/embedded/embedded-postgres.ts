@@ -76,11 +76,6 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 }
 
-/** Where a running server listens. */
-export function connectionStringOf(port: number, password: string): string {
-  return `postgresql://${EMBEDDED_NAME}:${encodeURIComponent(password)}@127.0.0.1:${port}/${EMBEDDED_NAME}`;
-}
-
 function connectionParts(server: RunningServer, password: string): ConnectionParts {
   const host = server.socketDirectory ?? "127.0.0.1";
   return { host, port: server.port, user: EMBEDDED_NAME, password, database: EMBEDDED_NAME };
@@ -109,7 +104,8 @@ class EmbeddedServer implements EmbeddedPostgres {
   }
 
   get connectionString(): string {
-    return connectionStringOf(this.socketConnection.port, this.#password);
+    const { port } = this.socketConnection;
+    return `postgresql://${EMBEDDED_NAME}:${encodeURIComponent(this.#password)}@127.0.0.1:${port}/${EMBEDDED_NAME}`;
   }
 
   get serverVersion(): string {

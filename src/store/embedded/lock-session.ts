@@ -7,7 +7,7 @@ import { serverError, setupError } from "./failure.js";
 import { EMBEDDED_NAME, type Layout } from "./layout.js";
 import { isAlive } from "./postmaster.js";
 
-/** Owners (start, demo, backfill, import) exclude one another; readers (query, export, doctor …) exclude nobody. */
+/** Owners (start, demo, backfill, import, replay, migrate) exclude one another; readers (all other commands) exclude nobody. */
 export type EmbeddedRole = "owner" | "reader";
 
 /** What a client needs to connect; `host` is the directory of the Unix socket, or 127.0.0.1. */

@@ -1,18 +1,17 @@
 // What a deep check finds: minutes looked at from three sides, and where the sides differ.
 import type { TimeRange } from "../../core/range.js";
 import type { IdGap } from "../../pipeline/gate/trade-gate.js";
-import type { QualityFinding } from "../../store/quality-records.js";
 import type { CandleValues } from "./candle-values.js";
 
-/** Why two witnesses of one minute differ, with the sentence that explains it to a user. */
-export const DEEP_CLASSES = {
-  revision: "the exchange has changed the candle since it was stored",
-  late_trade: "the exchange counts a trade in the minute beside that of the trade's time",
-  our_loss: "the exchange has what we lack, or we hold what the exchange never showed",
-  source_fault: "the exchange lacks trades of its own, or contradicts itself",
-} as const satisfies Record<string, string>;
+export const DEEP_CLASSES = [
+  "revision", // the exchange has changed the candle since it was stored
+  "late_trade", // the exchange counts a trade in the minute beside that of the trade's time
+  "our_loss", // the exchange has what we lack, or we hold what the exchange never showed
+  "source_fault", // the exchange lacks trades of its own, or contradicts itself
+] as const;
 
-export type DeepClass = keyof typeof DEEP_CLASSES;
+/** Why two witnesses of one minute differ. */
+export type DeepClass = (typeof DEEP_CLASSES)[number];
 
 /** What the store claims of a minute. */
 export type MinuteState = "stored" | "void" | "gap";
@@ -63,26 +62,4 @@ export interface DeepReport {
   readonly refetch: readonly TimeRange[];
   /** Voids that are none, merged: each is to be reopened and then asked for again. */
   readonly reopen: readonly TimeRange[];
-}
-
-/** A report as findings of a stored quality summary: our losses are errors, what the exchange did is a warning. */
-export function deepNotes(report: DeepReport): {
-  readonly errors: readonly QualityFinding[];
-  readonly warnings: readonly QualityFinding[];
-} {
-  const { counts, samples } = report;
-  const findingOf = (name: DeepClass): QualityFinding[] =>
-    counts[name] === 0
-      ? []
-      : [
-          {
-            code: `deep_${name}`,
-            count: counts[name],
-            message: `deep check: ${counts[name]} in ${samples.length} minutes: ${DEEP_CLASSES[name]}`,
-          },
-        ];
-  return {
-    errors: findingOf("our_loss"),
-    warnings: [...findingOf("revision"), ...findingOf("source_fault"), ...findingOf("late_trade")],
-  };
 }

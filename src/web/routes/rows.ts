@@ -15,10 +15,10 @@ import { decodeCursor, encodeCursor } from "../cursor.js";
 import { document, separatorOf, type Freshness, type RowsReply } from "../reply.js";
 import { rangeOf, type Call, type Route } from "./call.js";
 
-/** Rows of a page while everything is streamed: half a megabyte or so. */
-const STREAM_PAGE_ROWS = 5_000;
-/** A live book has hundreds of levels; what is stored has fewer. */
-const DEPTH_DEFAULT = 100;
+/** Rows of a page while everything is streamed: half a megabyte or so; a book of 400 levels a side takes 20 KB. */
+const STREAM_PAGE_ROWS = { candles: 5_000, trades: 5_000, books: 250 } as const;
+/** A live book has hundreds of levels, and is asked for again and again; what is stored has as many as were wanted. */
+const LIVE_DEPTH_DEFAULT = 100;
 
 export const candles: Route<"candles"> = async (call) => {
   const { store, directory, query, clock } = call;
@@ -66,11 +66,10 @@ export const trades: Route<"trades"> = async (call) => {
 export const book: Route<"book"> = async (call) => {
   const { store, directory, query, clock, hub } = call;
   const market = await directory.find(query.market);
-  const depth = query.depth ?? DEPTH_DEFAULT;
   const nowMs = clock.nowMs();
   const isOne = query.from === undefined && query.to === undefined && query.cursor === undefined;
   if (isOne && query.at === undefined && query.format === "json") {
-    const live = hub.book(market.id, depth);
+    const live = hub.book(market.id, query.depth ?? LIVE_DEPTH_DEFAULT);
     if (live?.book) return document({ data: [toBook(live.book)], next_cursor: null });
   }
   const range = isOne ? { startMs: 0, endMs: (query.at ?? nowMs) + 1 } : rangeOf(query, { nowMs });
@@ -83,7 +82,7 @@ export const book: Route<"book"> = async (call) => {
     name: `${market.exchange}-${market.nativeSymbol}-book`,
     kind: "books",
     range,
-    read: (request) => store.api.bookPage(depth, request),
+    read: (request) => store.api.bookPage(query.depth, request),
     headers: {},
     freshness: freshnessOf(range, state, { nowMs, isBounded: (isOne ? query.at : query.to) !== undefined }),
     isLast: isOne,
@@ -120,7 +119,7 @@ function rowsReply(
     after,
   });
   const pages = async function* (): AsyncGenerator<RowPage, void> {
-    const rowsMax = limit === "all" ? STREAM_PAGE_ROWS : limit;
+    const rowsMax = limit === "all" ? STREAM_PAGE_ROWS[source.kind] : limit;
     do {
       if (signal.aborted) return;
       const page = await source.read(request(rowsMax));

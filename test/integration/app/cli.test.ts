@@ -246,6 +246,8 @@ describe("Ctrl-C", () => {
     const exchange = await newExchange();
     const folder = await newFolder(exchange.url);
     const cli = spawnCli([...folder.options, "start"]);
+    // The folder's config names no host for them.
+    await cli.says("streams are off");
     await cli.says("nothing missing");
     expect(await cli.kill("SIGTERM")).toMatchObject({ status: 0, stdout: "" });
     const store = await database.openStore();

@@ -277,7 +277,7 @@ describe("import", () => {
     [
       "an unknown exchange",
       ["--market", "binanc:BTC/USDT"],
-      'unknown exchange "binanc"; did you mean "binance"?',
+      'unknown exchange "binanc", did you mean binance?',
     ],
     ["text as an archive", ["--format", "binance-zip"], "is no complete ZIP archive"],
     ["an unknown format", ["--format", "cvs"], 'found "cvs", did you mean csv?'],

@@ -295,6 +295,19 @@ describe("doctor", () => {
     );
   });
 
+  it("says that a collector follows no streams where only its REST host is another one", async () => {
+    const exchangeOf = { name: "okx", rest_url: exchange.url };
+    await configure({}, { exchange: exchangeOf, symbols: [{ symbol: "BTC/USDT" }] });
+    const { findings } = JSON.parse((await run("doctor", "--json")).stdout) as {
+      findings: readonly { check: string; state: string; found: string }[];
+    };
+    expect(findings.find(({ check }) => check === "one streams")).toEqual({
+      check: "one streams",
+      state: "ok",
+      found: "off: exchange.rest_url names another host, and exchange.ws_url none",
+    });
+  });
+
   it.runIf(hasRedis)(
     "looks at Redis, and says what to do when it does not answer (needs redis-server)",
     async () => {

@@ -266,6 +266,12 @@ describe("tickwell.service", () => {
     expect(Number(level)).toBeLessThan(2);
   });
 
+  it("has no secrets of its own: it reads what the command line reads, .env beside the configuration", () => {
+    const text = read("systemd/tickwell.service");
+    expect(text).toMatch(/^ExecStart=\S+ -c \/etc\/tickwell --data-dir \/var\/lib\/tickwell start$/m);
+    expect(text).not.toMatch(/^EnvironmentFile=/m);
+  });
+
   it("starts again after a crash, not after a mistake in the configuration", () => {
     const text = read("systemd/tickwell.service");
     expect(text).toMatch(/^Restart=on-failure$/m);

@@ -9,8 +9,8 @@ import { silentLog } from "../../../src/core/log.js";
 import { findBinaries } from "../../../src/store/embedded/binaries.js";
 import { ensureCluster, makeRoot } from "../../../src/store/embedded/cluster.js";
 import { openEmbeddedPostgres } from "../../../src/store/embedded/embedded-postgres.js";
-import { readEmbeddedStatus } from "../../../src/store/embedded/embedded-status.js";
 import { layoutOf } from "../../../src/store/embedded/layout.js";
+import { findServer } from "../../../src/store/embedded/postmaster.js";
 import { startServer, stopServer } from "../../../src/store/embedded/server-control.js";
 import { serverUser } from "../../../src/store/embedded/server-user.js";
 import {
@@ -175,7 +175,7 @@ describe.skipIf(!hasBinaries)("embedded PostgreSQL (skipped: no binaries for thi
     try {
       await writeFile(pidFile, left.replace(/^\d+/, String(stranger.pid)));
       await writeFile(socketLock, leftSocket.replace(/^\d+/, String(stranger.pid)));
-      expect(await readEmbeddedStatus(dataDir)).toMatchObject({ exists: true, isRunning: false });
+      expect(await findServer(await layoutOf(dataDir))).toBeUndefined();
       const second = await open(dataDir);
       expect(await query(second.socketConnection, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
       await second.close();
@@ -242,23 +242,6 @@ describe.skipIf(!hasBinaries)("embedded PostgreSQL (skipped: no binaries for thi
     aborter.abort(new Error("stop now"));
     expect(await settled).toContain("stop now");
     await until(() => postmasterPid(dataDir) === undefined);
-  });
-
-  it("reports the state of a data directory without starting anything", async () => {
-    const dataDir = await newDataDir();
-    expect(await readEmbeddedStatus(dataDir)).toMatchObject({
-      exists: false,
-      isRunning: false,
-      dataBytes: 0,
-    });
-    const server = await open(dataDir);
-    const status = await readEmbeddedStatus(dataDir);
-    expect(status).toMatchObject({ exists: true, isRunning: true, majorVersion: 18 });
-    expect(status.connectionString).toBe(server.connectionString);
-    expect(status.serverPid).toBe(postmasterPid(dataDir));
-    expect(status.dataBytes).toBeGreaterThan(10_000_000);
-    await server.close();
-    expect(await readEmbeddedStatus(dataDir)).toMatchObject({ exists: true, isRunning: false });
   });
 
   it.runIf(isRoot)("as root runs the server as another user without any capability", async () => {

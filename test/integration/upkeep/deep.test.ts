@@ -5,7 +5,7 @@ import type { TimeRange } from "../../../src/core/range.js";
 import { CandleFeed } from "../../../src/pipeline/feed/candle-feed.js";
 import { DeepChecker } from "../../../src/upkeep/deep/deep-checker.js";
 import { repairDeepFindings } from "../../../src/upkeep/deep/deep-repair.js";
-import { deepNotes, type DeepReport } from "../../../src/upkeep/deep/deep-report.js";
+import type { DeepReport } from "../../../src/upkeep/deep/deep-report.js";
 import { openWorld, type ScenarioWorld } from "../../support/scenario-world.js";
 
 const MINUTE_MS = 60_000;
@@ -64,7 +64,6 @@ describe("the deep check", () => {
       reopen: [],
     });
     expect(new Set(report.samples).size).toBe(30);
-    expect(deepNotes(report)).toEqual({ errors: [], warnings: [] });
   });
 
   it("finds a candle that the exchange has changed, and brings the change in as a revision", async () => {
@@ -95,17 +94,6 @@ describe("the deep check", () => {
     const report = await check(world, STRUCK_RANGE, 3);
     expect(report.counts).toEqual({ revision: 0, late_trade: 0, our_loss: 3, source_fault: 0 });
     expect(report).toMatchObject({ byState: { void: 3 }, reopen: [STRUCK_RANGE], refetch: [] });
-    expect(deepNotes(report)).toEqual({
-      errors: [
-        {
-          code: "deep_our_loss",
-          count: 3,
-          message:
-            "deep check: 3 in 3 minutes: the exchange has what we lack, or we hold what the exchange never showed",
-        },
-      ],
-      warnings: [],
-    });
 
     expect(await repair(world, report)).toEqual({ reopenedVoids: 1, refetchedCandles: 3, failures: [] });
     expect(await store.voids(key)).toEqual([]);

@@ -210,6 +210,25 @@ describe("books", () => {
     expect((await ask("book", { market: BTC, at: minuteMs(1) })).data).toEqual([]);
   });
 
+  it("that are stored have all their levels unless fewer are asked for", async () => {
+    await world.database.sql(
+      `INSERT INTO orderbook_snapshots (market_id, ts, sequence, bids, asks)
+       SELECT $1, $2, 7, array_agg(ARRAY[1000 - i, 1]::numeric[] ORDER BY i), array_agg(ARRAY[1000 + i, 1]::numeric[] ORDER BY i)
+       FROM generate_series(1, 400) AS i`,
+      [world.eth.id, time(5)],
+    );
+    const levels = async (query: Record<string, string | number>): Promise<number[]> => {
+      const { data } = await ask("book", { market: "okx:ETH/USDT", ...query });
+      const [book] = data as { bids: unknown[]; asks: unknown[] }[];
+      return [book?.bids.length ?? 0, book?.asks.length ?? 0];
+    };
+    expect(await levels({})).toEqual([400, 400]);
+    expect(await levels({ at: minuteMs(6) })).toEqual([400, 400]);
+    expect(await levels({ from: time(5), to: time(6) })).toEqual([400, 400]);
+    expect(await levels({ from: time(5), to: time(6), depth: 150 })).toEqual([150, 150]);
+    await world.database.sql("DELETE FROM orderbook_snapshots WHERE market_id = $1", [world.eth.id]);
+  });
+
   it("of a range are all of them", async () => {
     const rows = await all("book", { market: BTC, from: time(580), to: time(581), limit: 11 });
     expect(rows.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 60 }, (_, i) => 1_000 + i));

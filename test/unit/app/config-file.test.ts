@@ -338,7 +338,7 @@ describe("mistakes", () => {
   it.each([
     [
       "exchange: binanse\nsymbols: [{symbol: A/B}]",
-      'a.yml:1:11 exchange: found "binanse"; expected binance, binanceusdm or okx or a map of name, rest_url, ws_url; did you mean binance?',
+      'a.yml:1:11 exchange: found "binanse"; expected binance, binanceusdm or okx or a map of name, rest_url, ws_url, trades; did you mean binance?',
     ],
     [
       "exchange: {name: bnance}\nsymbols: [{symbol: A/B}]",
@@ -346,7 +346,15 @@ describe("mistakes", () => {
     ],
     [
       "exchange: {name: binance, rest_ulr: 'http://x'}\nsymbols: [{symbol: A/B}]",
-      "a.yml:1:27 exchange.rest_ulr: unknown key; did you mean rest_url? allowed: name, rest_url, ws_url",
+      "a.yml:1:27 exchange.rest_ulr: unknown key; did you mean rest_url? allowed: name, rest_url, ws_url, trades",
+    ],
+    [
+      "exchange: {name: okx, trades: row}\nsymbols: [{symbol: A/B}]",
+      'a.yml:1:31 exchange.trades: found "row"; expected aggregated or raw; did you mean raw?',
+    ],
+    [
+      "exchange: {name: binanceusdm, trades: raw}\nsymbols: [{symbol: A/B}]",
+      "a.yml:1:39 exchange.trades: found raw; Binance tells the raw trades of its futures to holders of an API key only, so that missing ones could not be repaired; expected aggregated",
     ],
     [
       "exchange: {rest_url: 'http://x'}\nsymbols: [{symbol: A/B}]",

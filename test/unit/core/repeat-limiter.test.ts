@@ -49,6 +49,16 @@ describe("RepeatLimiter", () => {
     expect(limiter.allows(50, "refused")).toBe(true);
   });
 
+  it("tells faults apart by a kind instead, where their words are made of what a caller sent", () => {
+    const kinds = ["status 401", "status 429", "status 401", "status 401"];
+    const allowed = kinds.map((kind, i) => limiter.allows(WARN, `${kind}: GET /${"x".repeat(i)}`, kind));
+    expect(allowed).toEqual([true, true, true, false]);
+    limiter.sumUp({ isEnd: true });
+    expect(told.map(({ text }) => text)).toEqual([
+      "1 more of this kind were left out; the last: status 401: GET /xxx",
+    ]);
+  });
+
   it("remembers a bounded number of faults, and tells the count of one it forgets", () => {
     limiter = new RepeatLimiter({
       nowMs: () => nowMs,

@@ -4,13 +4,17 @@ import { refusalError } from "../../../../src/exchanges/binance/errors.js";
 
 const NOW_MS = 1_732_300_000_000;
 
-function refuse(status: number, body: unknown, headers: Record<string, string> = {}) {
+function refuse(
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+  asked: { exchange: string; host: string } = { exchange: "binance", host: "api.example" },
+) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return refusalError(
     { status, header: (name) => headers[name], text },
     {
-      exchange: "binance",
-      host: "api.example",
+      ...asked,
       endpoint: "/api/v3/klines",
       nativeSymbol: "NOSUCH",
       receivedMs: NOW_MS,
@@ -120,7 +124,20 @@ describe("refusalError", () => {
   it("names the open mirror to who is turned away for the place, though the code is 0", () => {
     const error = refuse(451, { code: 0, msg: "Service unavailable from a restricted location" });
     expect(error.fault).toEqual({ kind: "geo_blocked" });
-    expect(error.message).toContain("https://data-api.binance.vision");
+    expect(error.message).toContain(
+      "api.example does not serve this place; https://data-api.binance.vision does: leave out exchange.rest_url, exchange.ws_url and exchange.trades, and it is asked",
+    );
+  });
+
+  it.each([
+    ["binance", "data-api.binance.vision"],
+    ["binanceusdm", "fapi.binance.com"],
+  ])("has no other host to name where there is none: %s, %s", (exchange, host) => {
+    const { message } = refuse(451, { code: 0, msg: "restricted" }, {}, { exchange, host });
+    expect(message).toMatch(
+      `${host} does not serve this place; exchange.rest_url and exchange.ws_url together name other hosts`,
+    );
+    expect(message).not.toContain("leave out");
   });
 
   it("tells CloudFront's refusal of a country from the firewall's", () => {

@@ -68,6 +68,12 @@ describe("refusalError", () => {
     expect(refuse(status, body).fault).toEqual(fault);
   });
 
+  it("names the hosts of the regions, of REST and of streams, to who is turned away for the place", () => {
+    expect(refuse(451, "").message).toContain(
+      "okx.example does not serve this place; set exchange.rest_url and exchange.ws_url to the hosts of your region (https://us.okx.com and wss://wsus.okx.com:8443, https://eea.okx.com and wss://wseea.okx.com:8443)",
+    );
+  });
+
   it("waits longer when it is told to, up to an hour", () => {
     const after = (seconds: string) => refuse(429, "", { "retry-after": seconds }).fault;
     expect(after("7")).toEqual({ kind: "rate_limit", retryAfterMs: 7_000 });
