@@ -302,6 +302,10 @@ export class LiveFeed {
             `${formatMarketName(streams.market)}: the exchange refuses its ${channel.kind} stream: ${loss.detail}`,
           );
       },
+      connectionEnded: (connectionId) => {
+        record?.({ kind: "disconnected", connection: connectionId, ...this.#at() });
+        for (const each of this.#session.markets) each.onConnectionEnded(connectionId);
+      },
       unreadable: (frame) => {
         const { topic, path, detail, sample, receivedMs } = frame;
         const channel = topic === undefined ? undefined : this.#byTopic.get(topic);

@@ -75,6 +75,8 @@ interface Subscription {
   state: "waiting" | "acked" | "refused";
   watch: ChannelWatch | undefined;
   hasSent: boolean;
+  /** Acknowledged here at some time. */
+  hasCarried: boolean;
   /** When the last subscribe message left, our clock; -Infinity before. */
   askedMs: number;
   timesAsked: number;
@@ -82,11 +84,6 @@ interface Subscription {
   timesMissed: number;
   resubscribed: { count: number; lastMs: number; dueMs: number | undefined };
 }
-
-/** How a connection ended, or why it should be replaced. */
-export type LinkEvent =
-  | { readonly kind: "ended"; readonly error: TickwellError | undefined }
-  | { readonly kind: "renew"; readonly detail: string };
 
 export class LiveLink {
   readonly id: number;
@@ -107,7 +104,7 @@ export class LiveLink {
   #isClosed = false;
   #renew: (detail: string) => void = () => undefined;
   #settle: () => void = () => undefined;
-  /** The first of: it ended, it wants to be replaced. */
+  /** Why it wants to be replaced. */
   readonly renewal: Promise<string>;
   /** Every topic is acknowledged or refused, and something has come in or was waited for. */
   readonly settled: Promise<void>;
@@ -170,6 +167,7 @@ export class LiveLink {
         state: "waiting",
         watch: undefined,
         hasSent: false,
+        hasCarried: false,
         askedMs: -Infinity,
         timesAsked: 0,
         timesMissed: 0,
@@ -201,15 +199,27 @@ export class LiveLink {
     return this.#activeMs;
   }
 
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
   /** True when the channel is acknowledged here. */
   carries(channel: LiveChannel): boolean {
     return !this.#isClosed && this.#byChannel.get(channel)?.state === "acked";
   }
 
-  /** Unsubscribes and subscribes again: at once the first time, later and later when asked for again and again. */
+  /** True when the channel was ever acknowledged here, also of a connection that has ended. */
+  hasCarried(channel: LiveChannel): boolean {
+    return this.#byChannel.get(channel)?.hasCarried === true;
+  }
+
+  /**
+   * Unsubscribes and subscribes again: at once the first time, later and later when asked for again and again. A channel that is not
+   * acknowledged is being asked for as it is.
+   */
   resubscribe(channel: LiveChannel): void {
     const subscription = this.#byChannel.get(channel);
-    if (!subscription || this.#isClosed || subscription.state === "refused") return;
+    if (!subscription || this.#isClosed || subscription.state !== "acked") return;
     const { resubscribed } = subscription;
     if (resubscribed.dueMs !== undefined) return;
     const nowMs = this.#options.clock.nowMs();
@@ -298,6 +308,7 @@ export class LiveLink {
       const { resubscribed, topic } = subscription;
       if (resubscribed.dueMs === undefined || resubscribed.dueMs > nowMs) continue;
       resubscribed.dueMs = undefined;
+      if (subscription.state !== "acked") continue;
       resubscribed.lastMs = nowMs;
       subscription.timesAsked = 0;
       // The venue's budget may make it wait; heartbeats and acks must not.
@@ -437,6 +448,7 @@ export class LiveLink {
 
   #acknowledge(subscription: Subscription, receivedMs: number): void {
     subscription.state = "acked";
+    subscription.hasCarried = true;
     subscription.timesAsked = 0;
     subscription.watch = new ChannelWatch(receivedMs);
     this.#options.sink.opened(subscription.channel, this.id);

@@ -106,6 +106,11 @@ export class MarketStreams {
     this.book?.onLost(loss.reason === "stale" ? "stale" : "disconnected", loss.detail);
   }
 
+  /** Another connection may carry the channels on; what only this one could go on with is given up. */
+  onConnectionEnded(connectionId: number): void {
+    this.book?.connectionEnded(connectionId);
+  }
+
   onMessage(channel: LiveChannel, message: LiveMessage, arrival: BookArrival): void {
     switch (message.kind) {
       case "trades":

@@ -68,6 +68,8 @@ interface Seen {
   readonly opened: string[];
   readonly lost: string[];
   readonly unreadable: string[];
+  /** Ids of connections. */
+  readonly ended: number[];
 }
 
 interface Server {
@@ -77,6 +79,10 @@ interface Server {
   connections: number;
   /** Subscriptions by topic. */
   readonly subscribed: Map<string, number>;
+  /** What came in on each connection, counted from 1: `2 +trades:A`. */
+  readonly asked: string[];
+  /** Answers 503 to whoever wants to connect. */
+  isAway: boolean;
   /** Topics that get no ack. */
   readonly unacked: Set<string>;
   readonly refused: Set<string>;
@@ -95,7 +101,12 @@ afterEach(async () => {
 
 /** Sends each subscribed topic's next number every few ms; numbers go on whoever listens, as an exchange's do. */
 async function startServer(): Promise<Server> {
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  const server = new WebSocketServer({
+    port: 0,
+    host: "127.0.0.1",
+    verifyClient: (_: unknown, answer: (isAccepted: boolean, status?: number) => void) =>
+      answer(!state.isAway, 503),
+  });
   await new Promise((resolve) => server.once("listening", resolve));
   const address = server.address();
   const port = typeof address === "object" ? address?.port : 0;
@@ -106,6 +117,8 @@ async function startServer(): Promise<Server> {
     sockets: new Set(),
     connections: 0,
     subscribed: new Map(),
+    asked: [],
+    isAway: false,
     unacked: new Set(),
     refused: new Set(),
     silent: new Set(),
@@ -127,7 +140,7 @@ async function startServer(): Promise<Server> {
       for (const topic of topics) if (!state.silent.has(topic)) socket.send(`${topic} ${numbers.get(topic)}`);
   }, 5);
   server.on("connection", (socket) => {
-    state.connections++;
+    const number = ++state.connections;
     state.sockets.add(socket);
     const topics = new Set<string>();
     topicsOf.set(socket, topics);
@@ -140,6 +153,7 @@ async function startServer(): Promise<Server> {
       const text = data.toString();
       if (text === "ping") return socket.send("pong");
       const [list = "", id = ""] = text.slice(1).split(" ");
+      state.asked.push(`${number} ${text.split(" ")[0]}`);
       for (const topic of list.split(",")) {
         if (text.startsWith("-")) {
           topics.delete(topic);
@@ -165,7 +179,7 @@ async function follow(
   channels: readonly LiveChannel[],
   change: Partial<LiveConnectionsOptions> = {},
 ): Promise<{ seen: Seen; connections: LiveConnections; stop: () => Promise<void> }> {
-  const seen: Seen = { ids: new Map(), opened: [], lost: [], unreadable: [] };
+  const seen: Seen = { ids: new Map(), opened: [], lost: [], unreadable: [], ended: [] };
   let isOver = false;
   const alive = (): void => {
     if (isOver) throw new Error("the sink was called after the end");
@@ -182,6 +196,10 @@ async function follow(
     opened: (each) => seen.opened.push(dialect.topicOf(each)),
     lost: (each, { reason }) => seen.lost.push(`${dialect.topicOf(each)} ${reason}`),
     unreadable: ({ detail }) => seen.unreadable.push(detail),
+    connectionEnded: (connectionId) => {
+      alive();
+      seen.ended.push(connectionId);
+    },
   };
   const stop = new AbortController();
   const connections = new LiveConnections({
@@ -357,6 +375,91 @@ it("misses nothing when the server announces its end", async () => {
   await stop();
   expect(hasNoHole(seen.ids.get("trades:A") ?? [])).toBe(true);
   expect(seen.lost).toEqual([]);
+});
+
+it("tells at once what is lost when a connection ends before its successor could be opened, and tells it once", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  server.isAway = true;
+  for (const socket of server.sockets) socket.send("bye");
+  await delay(50);
+  expect(seen.lost).toEqual([]);
+  for (const socket of server.sockets) socket.terminate();
+  await until(() => seen.lost.length > 0, { timeoutMs: 2_000 });
+  server.isAway = false;
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before);
+  expect(seen.lost).toEqual(["trades:A disconnected"]);
+  expect(seen.opened).toEqual(["trades:A", "trades:A"]);
+});
+
+it("takes what the successor has acknowledged for carried when the old connection ends in between", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [channel("trades", "A"), channel("trades", "B")]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  server.unacked.add("trades:B");
+  const [old] = server.sockets;
+  old?.send("bye");
+  await until(() => seen.opened.length === 3);
+  old?.terminate();
+  await until(() => seen.lost.length > 0, { timeoutMs: 2_000 });
+  expect(seen.lost).toEqual(["trades:B disconnected"]);
+  server.unacked.clear();
+  const before = received(seen, "trades:B");
+  await until(() => received(seen, "trades:B") > before);
+});
+
+it("keeps the old connection when its successor breaks before it carries everything, and tries another", async () => {
+  const server = await startServer();
+  const { seen, stop } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  server.unacked.add("trades:A");
+  for (const socket of server.sockets) socket.send("bye");
+  // The first one is given up for want of its ack.
+  await until(() => server.connections === 3);
+  server.unacked.clear();
+  await until(() => server.sockets.size === 1);
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before + 3);
+  await stop();
+  expect(seen.lost).toEqual([]);
+  expect(hasNoHole(seen.ids.get("trades:A") ?? [])).toBe(true);
+});
+
+it("asks the newest connection that carries a channel for it anew", async () => {
+  const server = await startServer();
+  const [a, b] = [channel("trades", "A"), channel("trades", "B")];
+  const { seen, connections } = await follow(server, [a, b]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  // The second connection carries one of the two, and waits for the other.
+  server.unacked.add("trades:B");
+  for (const socket of server.sockets) socket.send("bye");
+  await until(() => seen.opened.length === 3);
+  const first = server.asked.length;
+  connections.resubscribe(a);
+  connections.resubscribe(b);
+  await until(() => server.asked.length >= first + 4);
+  expect(server.asked.slice(first, first + 4).sort()).toEqual([
+    "1 +trades:B",
+    "1 -trades:B",
+    "2 +trades:A",
+    "2 -trades:A",
+  ]);
+});
+
+it("tells of each connection that has gone for good, and of none at the end", async () => {
+  const server = await startServer();
+  const { seen, stop } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  for (const socket of server.sockets) socket.send("bye");
+  await until(() => seen.ended.length === 1, { timeoutMs: 5_000 });
+  for (const socket of server.sockets) socket.terminate();
+  await until(() => seen.ended.length === 2, { timeoutMs: 5_000 });
+  await until(() => seen.opened.length === 3);
+  await stop();
+  expect(seen.ended).toEqual([1, 2]);
+  expect(seen.lost).toEqual(["trades:A disconnected"]);
 });
 
 it("counts frames that cannot be read, and replaces a connection only for one that is too large", async () => {
