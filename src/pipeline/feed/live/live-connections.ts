@@ -175,7 +175,13 @@ export class LiveConnections {
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await this.#connects.acquire(signal);
-        const link = await LiveLink.open({ ...this.#options, id: this.#nextId++, plan: slot.plan }, signal);
+        const id = this.#nextId++;
+        const isCarriedElsewhere = (channel: LiveChannel): boolean =>
+          slot.links.some((each) => each.id !== id && each.carries(channel));
+        const link = await LiveLink.open(
+          { ...this.#options, id, plan: slot.plan, isCarriedElsewhere },
+          signal,
+        );
         slot.links.push(link);
         // At the end of it all nothing is lost.
         void link.ended.then((error) => {

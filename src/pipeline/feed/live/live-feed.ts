@@ -243,10 +243,10 @@ export class LiveFeed {
       wsUrl: wsUrl ?? exchange.live.dialect.wsUrl,
       channels: this.#session.channels,
       sink: this.#sink(),
-      askQuiet: (channel, lastMessageMs, signal) => {
+      askQuiet: (channel, silence, signal) => {
         const streams = this.#session.streamsOf.get(channel);
         return streams
-          ? this.#questions.ask(streams, channel, lastMessageMs, signal)
+          ? this.#questions.ask(streams, channel, silence, signal)
           : Promise.resolve("unknown" as const);
       },
       clock,

@@ -3,10 +3,10 @@
 // 1. Topics are subscribed to within the venue's pace, and each subscription must be acknowledged. What is not is asked for
 //    once more; then the connection counts as broken. A refused topic leaves the others alone.
 // 2. From the ack on, each channel is watched (channel-watch.ts). One that is silent for long is asked about by REST; where
-//    the exchange has something newer, it is subscribed to anew, and when that does not help, or half of the channels are
-//    silent as well, the connection is broken.
+//    the exchange has something newer, it is subscribed to anew; when that does not help, the connection asks to be renewed, and
+//    when half of the channels are silent as well, it is broken.
 // 3. The venue's heartbeat is kept; without any sign of life the connection is broken.
-// 4. It asks to be renewed before its lifetime ends, or when the venue announces the end.
+// 4. It also asks to be renewed before its lifetime ends, or when the venue announces the end.
 import type { Clock } from "../../../core/clock.js";
 import { describeError, type TickwellError } from "../../../core/fault.js";
 import type { Log } from "../../../core/log.js";
@@ -14,7 +14,7 @@ import { PaceLimiter } from "../../../core/net/pace-limiter.js";
 import { WsConnection } from "../../../core/net/ws-client.js";
 import type { Random } from "../../../core/random.js";
 import type { LiveChannel, LiveDialect, LiveMessage } from "../../../exchanges/live.js";
-import { ChannelWatch } from "./channel-watch.js";
+import { ChannelWatch, type Silence } from "./channel-watch.js";
 import type { PlannedConnection } from "./connection-plan.js";
 import type { LiveSink } from "./live-sink.js";
 import type { ChannelTraffic, StreamTraffic } from "./stream-traffic.js";
@@ -22,7 +22,7 @@ import type { ChannelTraffic, StreamTraffic } from "./stream-traffic.js";
 /** Whether a silent channel's market is silent as well. */
 export type AskQuiet = (
   channel: LiveChannel,
-  lastMessageMs: number,
+  silence: Silence,
   signal: AbortSignal,
 ) => Promise<"quiet" | "missed" | "unknown">;
 
@@ -41,6 +41,8 @@ export interface LiveLinkOptions {
   readonly wsUrl: string;
   readonly sink: LiveSink;
   readonly askQuiet: AskQuiet;
+  /** Whether another connection carries the channel as well: this one is its successor, or about to be left. */
+  readonly isCarriedElsewhere: (channel: LiveChannel) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -67,6 +69,8 @@ const HOUR_MS = 3_600_000;
 const RESUBSCRIBE_FIRST_MS = 1_000;
 const RESUBSCRIBE_MAX_MS = 60_000;
 const CALM_MS = 300_000;
+/** A channel that stays silent whatever is done has its connection replaced no more often than this. */
+const REPLACE_FOR_ONE_MS = 300_000;
 
 interface Subscription {
   readonly channel: LiveChannel;
@@ -335,17 +339,18 @@ export class LiveLink {
   }
 
   async #askAbout(subscription: Subscription, watch: ChannelWatch, signal: AbortSignal): Promise<void> {
-    const { askQuiet, sink, clock, log } = this.#options;
+    const { askQuiet, isCarriedElsewhere, sink, clock, log } = this.#options;
     const { channel, topic } = subscription;
-    const sinceMs = watch.sinceMs;
-    const answer = await askQuiet(channel, sinceMs, signal).catch((error: unknown) => {
+    const { sinceMs } = watch;
+    const answer = await askQuiet(channel, watch.silence, signal).catch((error: unknown) => {
       if (!signal.aborted) log.debug(`${topic} is silent and REST cannot be asked: ${describeError(error)}`);
       return "unknown" as const;
     });
     // A message that came meanwhile, or a new subscription, has answered by itself.
     if (this.#isClosed || subscription.watch !== watch || watch.sinceMs !== sinceMs) return;
     if (answer === "quiet") watch.onQuiet();
-    if (answer !== "missed") return;
+    // What another connection carries is not lost, and this one is its successor or about to go.
+    if (answer !== "missed" || isCarriedElsewhere(channel)) return;
     const silentS = Math.round((clock.nowMs() - sinceMs) / 1_000);
     const detail = `${topic} sends nothing for ${silentS} s although the exchange has something newer`;
     sink.lost(channel, { reason: "stale", detail });
@@ -355,11 +360,14 @@ export class LiveLink {
       (each) => each.watch?.isSuspicious(nowMs) === true,
     );
     const isWhole = this.#subscriptions.size > 1 && suspects.length > this.#subscriptions.size / 2;
-    if (subscription.timesMissed > 1 || isWhole) this.#connection.fail(detail);
-    else {
-      log.warn(`${detail}; it is subscribed to anew`);
-      this.resubscribe(channel);
+    if (isWhole) {
+      this.#connection.fail(detail);
+      return;
     }
+    log.warn(`${detail}; it is subscribed to anew`);
+    this.resubscribe(channel);
+    // The others lose nothing by it.
+    if (subscription.timesMissed > 1 && nowMs - this.connectedMs > REPLACE_FOR_ONE_MS) this.#renew(detail);
   }
 
   #lookWhetherSettled(): void {

@@ -96,6 +96,11 @@ export class MarketStreams {
     return this.#candles.get(timeframe)?.lastOpenTimeMs;
   }
 
+  /** The book's stream sends a snapshot by itself: silence from the start says that it is dead. */
+  get bookStartsByItself(): boolean {
+    return this.#options.rules.startsFrom === "stream";
+  }
+
   onOpened(channel: LiveChannel, opening: BookArrival): void {
     if (channel.kind === "book") this.book?.onOpened(opening);
   }

@@ -311,3 +311,16 @@ it("begins a book that broke while two connections overlap on the one that stays
   expect(asked.length).toBeGreaterThanOrEqual(3);
   expect(asked.filter((each) => each.startsWith("1"))).toHaveLength(1);
 });
+
+it("asks anew for a book that was acknowledged and says nothing, and replaces its connection in the end", async () => {
+  const world = await follow([A, B], (number, instId) =>
+    instId === B || number > 1 ? "everything" : "ack only",
+  );
+  await until(() => world.book(B).isValid);
+  await until(() => world.asked.filter((each) => each === `1 ${A}`).length >= 2, { timeoutMs: 5_000 });
+  await until(() => world.book(A).isValid, { timeoutMs: 10_000 });
+  expect(world.peers).toHaveLength(2);
+  await world.stop();
+  expect(new Set(world.lost)).toEqual(new Set([`${A} stale`]));
+  expect(world.outagesOf(B).filter(({ reason, detail }) => `${reason}: ${detail}` !== NOT_YET)).toEqual([]);
+});

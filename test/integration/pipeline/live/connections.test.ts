@@ -462,6 +462,22 @@ it("tells of each connection that has gone for good, and of none at the end", as
   expect(seen.lost).toEqual(["trades:A disconnected"]);
 });
 
+it("replaces a connection without a pause for the others when one of many channels stays silent", async () => {
+  const server = await startServer();
+  server.silent.add("trades:A");
+  const { seen, stop } = await follow(
+    server,
+    [channel("trades", "A"), channel("trades", "B"), channel("trades", "C")],
+    { askQuiet: () => Promise.resolve("missed") },
+  );
+  await until(() => server.connections === 2);
+  server.silent.clear();
+  await until(() => received(seen, "trades:A") > 3 && server.sockets.size === 1);
+  await stop();
+  expect(seen.lost.filter((each) => !each.startsWith("trades:A"))).toEqual([]);
+  expect(hasNoHole(seen.ids.get("trades:B") ?? [])).toBe(true);
+});
+
 it("counts frames that cannot be read, and replaces a connection only for one that is too large", async () => {
   const server = await startServer();
   const { seen } = await follow(server, [
