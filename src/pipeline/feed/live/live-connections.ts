@@ -154,7 +154,11 @@ export class LiveConnections {
     const detail = error ? describeError(error) : "its successor does not carry it";
     for (const channel of link.channels) {
       if (!link.hasCarried(channel) || slot.links.some((each) => each.carries(channel))) continue;
-      sink.lost(channel, { reason: "disconnected", detail });
+      const refusal = slot.links.at(-1)?.refusalOf(channel);
+      sink.lost(
+        channel,
+        refusal === undefined ? { reason: "disconnected", detail } : { reason: "refused", detail: refusal },
+      );
     }
     sink.connectionEnded(link.id);
   }

@@ -1,7 +1,8 @@
 // One connection with its subscriptions, from connecting to its end.
 //
 // 1. Topics are subscribed to within the venue's pace, and each subscription must be acknowledged. What is not is asked for
-//    once more; then the connection counts as broken. A refused topic leaves the others alone.
+//    once more; then the connection counts as broken. A refused topic leaves the others alone; what is refused in passing (too
+//    many requests, trouble of the exchange's own) is asked for again, later and later.
 // 2. From the ack on, each channel is watched (channel-watch.ts). One that is silent for long is asked about by REST; where
 //    the exchange has something newer, it is subscribed to anew; when that does not help, the connection asks to be renewed, and
 //    when half of the channels are silent as well, it is broken.
@@ -13,6 +14,7 @@ import type { Log } from "../../../core/log.js";
 import { PaceLimiter } from "../../../core/net/pace-limiter.js";
 import { WsConnection } from "../../../core/net/ws-client.js";
 import type { Random } from "../../../core/random.js";
+import { planRetry } from "../../../core/retry.js";
 import type { LiveChannel, LiveDialect, LiveMessage } from "../../../exchanges/live.js";
 import { ChannelWatch, type Silence } from "./channel-watch.js";
 import type { PlannedConnection } from "./connection-plan.js";
@@ -71,22 +73,38 @@ const RESUBSCRIBE_MAX_MS = 60_000;
 const CALM_MS = 300_000;
 /** A channel that stays silent whatever is done has its connection replaced no more often than this. */
 const REPLACE_FOR_ONE_MS = 300_000;
+/** What was refused in passing is asked for again: up to two seconds later at first, up to five minutes in the end, for ever. */
+const REFUSED_BACKOFF = { attempts: Infinity, baseDelayMs: 2_000, maxDelayMs: 300_000 } as const;
 
 interface Subscription {
   readonly channel: LiveChannel;
   readonly topic: string;
   readonly traffic: ChannelTraffic;
-  state: "waiting" | "acked" | "refused";
+  /** `postponed`: refused in passing, to be asked for again. */
+  state: "waiting" | "acked" | "postponed" | "refused";
   watch: ChannelWatch | undefined;
+  /** `acked` by data only, which may have been under way since before it was asked for anew. */
+  isPresumed: boolean;
   hasSent: boolean;
   /** Acknowledged here at some time. */
   hasCarried: boolean;
-  /** When the last subscribe message left, our clock; -Infinity before. */
+  /** The id of the last subscribe message, and when it left, our clock; -Infinity before. */
+  askId: string | undefined;
   askedMs: number;
   timesAsked: number;
   /** Found to be dead since its last message. */
   timesMissed: number;
   resubscribed: { count: number; lastMs: number; dueMs: number | undefined };
+  refusal: {
+    /** In passing, in a row. */
+    count: number;
+    /** When it is asked for again; undefined while it is. */
+    dueMs: number | undefined;
+    /** It is asked for by itself: in one message with others it was refused more than once. */
+    isAlone: boolean;
+    /** What the exchange said. */
+    detail: string | undefined;
+  };
 }
 
 export class LiveLink {
@@ -102,6 +120,8 @@ export class LiveLink {
   readonly #perHour: PaceLimiter | undefined;
   readonly #stop = new AbortController();
   readonly #renewMs: number;
+  /** One for the whole connection: what was refused together is asked for together. */
+  readonly #refusalJitter: Random;
   #activeMs: number;
   #pingedMs = -Infinity;
   #nextAskId = 1;
@@ -153,6 +173,8 @@ export class LiveLink {
     this.connectedMs = this.#activeMs = clock.nowMs();
     this.#renewMs =
       this.connectedMs + (limits.lifetimeMs ?? Infinity) * (RENEW_FROM + RENEW_SPREAD * random.next());
+    const spread = 0.5 + random.next() / 2;
+    this.#refusalJitter = { next: () => spread };
     this.#messages = new PaceLimiter({
       clock,
       limit: limits.messages.count,
@@ -170,12 +192,15 @@ export class LiveLink {
         traffic: options.traffic[channel.kind],
         state: "waiting",
         watch: undefined,
+        isPresumed: false,
         hasSent: false,
         hasCarried: false,
+        askId: undefined,
         askedMs: -Infinity,
         timesAsked: 0,
         timesMissed: 0,
         resubscribed: { count: 0, lastMs: -Infinity, dueMs: undefined },
+        refusal: { count: 0, dueMs: undefined, isAlone: false, detail: undefined },
       };
       this.#subscriptions.set(subscription.topic, subscription);
       this.#byChannel.set(channel, subscription);
@@ -217,6 +242,11 @@ export class LiveLink {
     return this.#byChannel.get(channel)?.hasCarried === true;
   }
 
+  /** What the exchange said when it refused the channel; undefined when it has not, or not since the last ack. */
+  refusalOf(channel: LiveChannel): string | undefined {
+    return this.#byChannel.get(channel)?.refusal.detail;
+  }
+
   /**
    * Unsubscribes and subscribes again: at once the first time, later and later when asked for again and again. A channel that is not
    * acknowledged is being asked for as it is.
@@ -248,6 +278,7 @@ export class LiveLink {
       await this.#options.clock.sleep(LOOK_EVERY_MS, signal);
       this.#lookAfterConnection();
       this.#lookAfterAcks(signal);
+      this.#lookAfterRefusals(signal);
       this.#lookAfterResubscriptions(signal);
       this.#lookAfterSilence(signal);
       this.#lookWhetherSettled();
@@ -269,6 +300,8 @@ export class LiveLink {
       for (const each of part) {
         each.state = "waiting";
         each.watch = undefined;
+        each.isPresumed = false;
+        each.askId = id;
         each.askedMs = clock.nowMs();
         each.timesAsked++;
       }
@@ -303,6 +336,25 @@ export class LiveLink {
       for (const each of late) each.askedMs = nowMs;
       this.#beside(() => this.#subscribe(late, signal));
     }
+  }
+
+  #lookAfterRefusals(signal: AbortSignal): void {
+    const nowMs = this.#options.clock.nowMs();
+    const due = [...this.#subscriptions.values()].filter(
+      ({ state, refusal }) => state === "postponed" && refusal.dueMs !== undefined && refusal.dueMs <= nowMs,
+    );
+    if (due.length === 0) return;
+    for (const each of due) {
+      each.refusal.dueMs = undefined;
+      // A refusal was an answer.
+      each.timesAsked = 0;
+    }
+    const together = due.filter(({ refusal }) => !refusal.isAlone);
+    const alone = due.filter(({ refusal }) => refusal.isAlone);
+    this.#beside(async () => {
+      await this.#subscribe(together, signal);
+      for (const each of alone) await this.#subscribe([each], signal);
+    });
   }
 
   #lookAfterResubscriptions(signal: AbortSignal): void {
@@ -371,9 +423,11 @@ export class LiveLink {
   }
 
   #lookWhetherSettled(): void {
-    const nowMs = this.#options.clock.nowMs();
-    for (const { state, hasSent, watch } of this.#subscriptions.values()) {
+    const { clock, isCarriedElsewhere } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const { channel, state, hasSent, watch } of this.#subscriptions.values()) {
       if (state === "waiting") return;
+      if (state === "postponed" && isCarriedElsewhere(channel)) return;
       if (state === "acked" && !hasSent && nowMs - (watch?.sinceMs ?? nowMs) < FIRST_MESSAGE_WAIT_MS) return;
     }
     this.#settle();
@@ -438,7 +492,10 @@ export class LiveLink {
     { receivedMs, index }: { receivedMs: number; index: number },
   ): void {
     // Data before its ack is an ack.
-    if (subscription.state === "waiting") this.#acknowledge(subscription, receivedMs);
+    if (subscription.state === "waiting") {
+      this.#acknowledge(subscription, receivedMs);
+      subscription.isPresumed = true;
+    }
     subscription.hasSent = true;
     subscription.timesMissed = 0;
     subscription.watch?.onMessage(receivedMs);
@@ -450,37 +507,80 @@ export class LiveLink {
     if (!isSubscribed) return;
     for (const topic of acked) {
       const subscription = this.#subscriptions.get(topic);
-      if (subscription?.state === "waiting") this.#acknowledge(subscription, receivedMs);
+      // By its id a message is acknowledged without those of its topics that were refused.
+      if (subscription?.state === "waiting" || (subscription?.state === "postponed" && topics !== undefined))
+        this.#acknowledge(subscription, receivedMs);
+      else if (subscription) subscription.isPresumed = false;
     }
   }
 
   #acknowledge(subscription: Subscription, receivedMs: number): void {
     subscription.state = "acked";
+    subscription.isPresumed = false;
     subscription.hasCarried = true;
     subscription.timesAsked = 0;
+    subscription.refusal = { count: 0, dueMs: undefined, isAlone: false, detail: undefined };
     subscription.watch = new ChannelWatch(receivedMs);
     this.#options.sink.opened(subscription.channel, this.id);
   }
 
   #onRefused({ id, topic, fault, detail }: Extract<LiveMessage, { kind: "refused" }>): void {
-    const { log, sink } = this.#options;
+    const { log } = this.#options;
     const topics = topic !== undefined ? [topic] : id === undefined ? [] : (this.#asked.get(id) ?? []);
-    const waiting = topics
+    const concerned = topics
       .map((each) => this.#subscriptions.get(each))
       .filter((each) => each !== undefined)
-      .filter(({ state }) => state === "waiting");
-    // Which of several it was is not said: each is asked for by itself, when its ack is overdue.
-    if (topic === undefined && waiting.length > 1) {
+      .filter(({ state, isPresumed }) => state === "waiting" || isPresumed)
+      .filter(({ askId }) => id === undefined || id === askId);
+    if (concerned.length === 0) {
+      log.warn(`the exchange refuses something (${fault.kind}): ${detail}`);
+      return;
+    }
+    const attempt = 1 + Math.max(...concerned.map(({ refusal }) => refusal.count));
+    const nowMs = this.#options.clock.nowMs();
+    const plan = planRetry(fault, attempt, { ...REFUSED_BACKOFF, random: this.#refusalJitter, nowMs });
+    if (plan.do === "retry") {
+      // Refused again, and not for our pace: one of them may spoil the message for the others.
+      if (concerned.length > 1 && attempt > 1 && fault.kind !== "rate_limit")
+        for (const { refusal } of concerned) refusal.isAlone = true;
+      this.#postpone(concerned, { detail, attempt, delayMs: plan.delayMs });
+      return;
+    }
+    // Which of several it was is not said: each is asked for by itself.
+    if (topic === undefined && concerned.length > 1) {
       this.#beside(async () => {
-        for (const each of waiting) await this.#subscribe([each], this.#stop.signal);
+        for (const each of concerned) await this.#subscribe([each], this.#stop.signal);
       });
       return;
     }
-    if (waiting.length === 0) log.warn(`the exchange refuses something (${fault.kind}): ${detail}`);
-    for (const subscription of waiting) {
-      subscription.state = "refused";
-      sink.lost(subscription.channel, { reason: "refused", detail });
+    for (const each of concerned) {
+      each.state = "refused";
+      this.#tellRefused(each, detail);
     }
+  }
+
+  /** Refused in passing: asked for again, later and later. */
+  #postpone(
+    subscriptions: readonly Subscription[],
+    { detail, attempt, delayMs }: { detail: string; attempt: number; delayMs: number },
+  ): void {
+    const { clock, log } = this.#options;
+    const again = `${detail}; it is asked for again in ${Math.round(delayMs / 1_000)} s`;
+    for (const each of subscriptions) {
+      each.state = "postponed";
+      each.watch = undefined;
+      each.refusal.count = attempt;
+      each.refusal.dueMs = clock.nowMs() + delayMs;
+      if (each.refusal.detail === undefined) this.#tellRefused(each, again);
+      else log.debug(`${each.topic} is refused: ${again}`);
+    }
+  }
+
+  #tellRefused(subscription: Subscription, detail: string): void {
+    const { sink, isCarriedElsewhere } = this.#options;
+    subscription.refusal.detail = detail;
+    if (!isCarriedElsewhere(subscription.channel))
+      sink.lost(subscription.channel, { reason: "refused", detail });
   }
 
   #onBinary({ bytes, sample }: { bytes: number; sample: string }): void {
