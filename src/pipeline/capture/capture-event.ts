@@ -53,6 +53,8 @@ export type CaptureEvent =
   /** A channel was acknowledged on a connection. */
   | ({ readonly kind: "opened"; readonly channel: number; readonly connection: number } & At)
   | ({ readonly kind: "lost"; readonly channel: number; readonly loss: ChannelLoss } & At)
+  /** A connection has gone for good; absent in captures from before the trackers were told. */
+  | ({ readonly kind: "disconnected"; readonly connection: number } & At)
   | ({
       readonly kind: "unreadable";
       readonly channel: number | undefined;

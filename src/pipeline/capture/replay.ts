@@ -111,6 +111,9 @@ class Replay {
         streams.onLost(channel, event.loss);
         return;
       }
+      case "disconnected":
+        for (const each of this.#session.markets) each.onConnectionEnded(event.connection);
+        return;
       case "unreadable": {
         if (event.channel === undefined) return;
         const { channel, streams } = this.#at(event.channel);

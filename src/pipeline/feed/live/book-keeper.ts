@@ -153,6 +153,12 @@ export class BookKeeper {
     this.#connectionId = undefined;
   }
 
+  /** A connection has gone for good, whoever carries the stream now: a book that only its changes continue starts over. */
+  connectionEnded(connectionId: number): void {
+    if (this.#connectionId === connectionId)
+      this.#fail("disconnected", "the connection that its snapshot came on has ended", undefined);
+  }
+
   onUpdate(update: BookUpdate, arrival: BookArrival): void {
     const { rules } = this.#options;
     const { connectionId, receivedMs, exchangeNowMs } = arrival;

@@ -16,6 +16,14 @@ const FORGETTING = 0.01;
 /** After "quiet" the next question waits twice as long, up to this. */
 const ASK_AGAIN_MAX_MS = 600_000;
 
+/** A silence, as it is asked about. */
+export interface Silence {
+  /** The last message, or the ack before the first one; epoch ms, our clock. */
+  readonly sinceMs: number;
+  /** Nothing has come in since the ack. */
+  readonly isFromStart: boolean;
+}
+
 export class ChannelWatch {
   /** From here on messages are expected: the ack, or the last message. */
   #sinceMs: number;
@@ -31,6 +39,10 @@ export class ChannelWatch {
   /** The last message, or the ack before the first one; epoch ms, our clock. */
   get sinceMs(): number {
     return this.#sinceMs;
+  }
+
+  get silence(): Silence {
+    return { sinceMs: this.#sinceMs, isFromStart: this.#usualMs === undefined };
   }
 
   onMessage(nowMs: number): void {

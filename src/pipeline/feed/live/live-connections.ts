@@ -8,7 +8,7 @@ import type { Random } from "../../../core/random.js";
 import { planRetry } from "../../../core/retry.js";
 import type { LiveChannel, LiveDialect } from "../../../exchanges/live.js";
 import { planConnections, type PlannedConnection } from "./connection-plan.js";
-import { LiveLink, type AskQuiet, type LinkEvent, type RawFrame } from "./live-link.js";
+import { LiveLink, type AskQuiet, type RawFrame } from "./live-link.js";
 import type { LiveSink } from "./live-sink.js";
 import type { StreamTraffic } from "./stream-traffic.js";
 
@@ -51,10 +51,11 @@ const STABLE_MS = 60_000;
 /** While the exchange is under maintenance it is asked this often, and nobody is told each time. */
 const MAINTENANCE_DELAY_MS = 30_000;
 
-/** One planned connection and the link that carries it now. */
+/** One planned connection and the links that carry it now. */
 interface Slot {
   readonly plan: PlannedConnection;
-  link: LiveLink | undefined;
+  /** Those that are open, the oldest first: two while one takes over from the other. */
+  readonly links: LiveLink[];
   breaks: number;
   /** Breaks in a row, each soon after it was opened. */
   quickBreaks: number;
@@ -64,8 +65,6 @@ export class LiveConnections {
   readonly #options: LiveConnectionsOptions;
   readonly #slots: Slot[];
   readonly #connects: PaceLimiter;
-  /** Also those that are about to be replaced. */
-  readonly #links = new Set<LiveLink>();
   #nextId = 1;
   #isUnderMaintenance = false;
 
@@ -74,7 +73,7 @@ export class LiveConnections {
     this.#options = options;
     this.#slots = planConnections(dialect, channels).map((plan) => ({
       plan,
-      link: undefined,
+      links: [],
       breaks: 0,
       quickBreaks: 0,
     }));
@@ -87,18 +86,21 @@ export class LiveConnections {
     try {
       await Promise.all(this.#slots.map((slot) => this.#keep(slot, signal)));
     } finally {
-      for (const link of this.#links) link.close();
+      for (const { links } of this.#slots) for (const link of links) link.close();
     }
   }
 
-  /** Asks for a channel anew: its book has lost the thread. */
+  /**
+   * Asks for a channel anew: its book has lost the thread. Of two connections the newer one is asked, since the older is about to go;
+   * where it is not acknowledged yet, it begins anew in any case.
+   */
   resubscribe(channel: LiveChannel): void {
-    for (const { link } of this.#slots)
-      if (link?.channels.includes(channel) === true) link.resubscribe(channel);
+    for (const { links } of this.#slots)
+      links.findLast((link) => link.carries(channel))?.resubscribe(channel);
   }
 
   state(): ConnectionState[] {
-    return this.#slots.map(({ plan, link, breaks }) => ({
+    return this.#slots.map(({ plan, links: [link], breaks }) => ({
       path: plan.path,
       channels: plan.channels.length,
       connectedMs: link?.connectedMs,
@@ -110,69 +112,85 @@ export class LiveConnections {
   async #keep(slot: Slot, signal: AbortSignal): Promise<void> {
     let link = await this.#open(slot, signal);
     while (link) {
-      slot.link = link;
       const next = await this.#untilReplaced(slot, link, signal);
       if (signal.aborted) return;
-      if (next) link = next;
-      else {
-        slot.link = undefined;
-        link = await this.#open(slot, signal);
-      }
+      link = next ?? (await this.#open(slot, signal, { isAgain: true }));
     }
   }
 
-  /** @returns the connection that has taken over; undefined when the old one ended without a successor */
+  /** @returns the connection that has taken over; undefined when this one ended without a successor */
   async #untilReplaced(slot: Slot, link: LiveLink, signal: AbortSignal): Promise<LiveLink | undefined> {
-    const { log, clock } = this.#options;
-    const ended = link.ended.then((error): LinkEvent => ({ kind: "ended", error }));
-    const renewed = link.renewal.then((detail): LinkEvent => ({ kind: "renew", detail }));
-    const first = await raceAborted([ended, renewed], signal);
-    if (first === undefined) return undefined;
-    if (first.kind === "renew") {
-      log.info(`${slot.plan.path}: a new connection takes over: ${first.detail}`);
-      const next = await this.#open(slot, signal);
+    const detail = await raceAborted([link.ended.then(() => undefined), link.renewal], signal);
+    if (detail === undefined || signal.aborted) return undefined;
+    this.#options.log.info(`${slot.plan.path}: a new connection takes over: ${detail}`);
+    for (let isAgain = false; ; isAgain = true) {
+      // It may take for ever. The old one serves meanwhile; when it ends, `#onEnded` says so.
+      const next = await this.#open(slot, signal, { isAgain });
       if (!next) return undefined;
       // Acks and first messages before the old one goes: nothing falls between the two.
-      await raceAborted<unknown>([next.settled, ended], signal);
-      // At the end of it all nothing is lost, however far the successor has come.
+      await raceAborted<unknown>([next.settled, link.ended], signal);
       if (signal.aborted) return undefined;
+      if (!link.isOpen) return next;
+      if (!next.isOpen) continue;
       link.close();
-      this.#links.delete(link);
-      this.#tellLost(link, next, "its successor does not carry it");
       return next;
     }
-    this.#links.delete(link);
-    slot.breaks++;
-    slot.quickBreaks = clock.nowMs() - link.connectedMs < STABLE_MS ? slot.quickBreaks + 1 : 0;
-    const detail = first.error ? describeError(first.error) : "closed";
-    if (first.error) {
-      this.#options.onFailure?.({ path: slot.plan.path, error: first.error });
+  }
+
+  /** A connection is gone, whether it broke or was left: tells what is lost with it. */
+  #onEnded(slot: Slot, link: LiveLink, error: TickwellError | undefined): void {
+    const { clock, log, sink, onFailure } = this.#options;
+    const { path } = slot.plan;
+    slot.links.splice(slot.links.indexOf(link), 1);
+    if (error) {
+      const heldMs = clock.nowMs() - link.connectedMs;
+      slot.breaks++;
+      slot.quickBreaks = heldMs < STABLE_MS ? slot.quickBreaks + 1 : 0;
+      onFailure?.({ path, error });
       log.warn(
-        `${slot.plan.path}: ${detail} after ${Math.round((clock.nowMs() - link.connectedMs) / 1_000)} s with ${link.channels.length} channels; connecting again`,
+        `${path}: ${describeError(error)} after ${Math.round(heldMs / 1_000)} s with ${link.channels.length} channels; ${slot.links.length > 0 ? "another connection goes on" : "connecting again"}`,
       );
     }
-    this.#tellLost(link, undefined, detail);
-    return undefined;
+    const detail = error ? describeError(error) : "its successor does not carry it";
+    for (const channel of link.channels) {
+      if (!link.hasCarried(channel) || slot.links.some((each) => each.carries(channel))) continue;
+      const refusal = slot.links.at(-1)?.refusalOf(channel);
+      sink.lost(
+        channel,
+        refusal === undefined ? { reason: "disconnected", detail } : { reason: "refused", detail: refusal },
+      );
+    }
+    sink.connectionEnded(link.id);
   }
 
-  #tellLost(link: LiveLink, successor: LiveLink | undefined, detail: string): void {
-    for (const channel of link.channels)
-      if (successor?.carries(channel) !== true)
-        this.#options.sink.lost(channel, { reason: "disconnected", detail });
-  }
-
-  /** Tries until it succeeds; undefined when the signal was aborted. */
-  async #open(slot: Slot, signal: AbortSignal): Promise<LiveLink | undefined> {
+  /**
+   * Tries until it succeeds.
+   * @param isAgain the last one broke: a server that takes connections and drops them is left alone for longer and longer
+   * @returns undefined when the signal was aborted
+   */
+  async #open(
+    slot: Slot,
+    signal: AbortSignal,
+    { isAgain }: { isAgain: boolean } = { isAgain: false },
+  ): Promise<LiveLink | undefined> {
     const { random } = this.#options;
-    // A server that takes connections and drops them is left alone for longer and longer as well.
     const boundMs = Math.min(BACKOFF.baseDelayMs * 2 ** slot.quickBreaks, BACKOFF.maxDelayMs);
-    const isAgain = slot.breaks > 0 && !slot.link;
     if (isAgain && !(await this.#pause(random.next() * boundMs, signal))) return undefined;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await this.#connects.acquire(signal);
-        const link = await LiveLink.open({ ...this.#options, id: this.#nextId++, plan: slot.plan }, signal);
-        this.#links.add(link);
+        const id = this.#nextId++;
+        const isCarriedElsewhere = (channel: LiveChannel): boolean =>
+          slot.links.some((each) => each.id !== id && each.carries(channel));
+        const link = await LiveLink.open(
+          { ...this.#options, id, plan: slot.plan, isCarriedElsewhere },
+          signal,
+        );
+        slot.links.push(link);
+        // At the end of it all nothing is lost.
+        void link.ended.then((error) => {
+          if (!signal.aborted) this.#onEnded(slot, link, error);
+        });
         this.#options.onConnected?.({ path: slot.plan.path });
         this.#endMaintenance();
         return link;

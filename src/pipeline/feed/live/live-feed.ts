@@ -247,10 +247,10 @@ export class LiveFeed {
       wsUrl: wsUrl ?? exchange.live.dialect.wsUrl,
       channels: this.#session.channels,
       sink: this.#sink(),
-      askQuiet: (channel, lastMessageMs, signal) => {
+      askQuiet: (channel, silence, signal) => {
         const streams = this.#session.streamsOf.get(channel);
         return streams
-          ? this.#questions.ask(streams, channel, lastMessageMs, signal)
+          ? this.#questions.ask(streams, channel, silence, signal)
           : Promise.resolve("unknown" as const);
       },
       clock,
@@ -305,6 +305,10 @@ export class LiveFeed {
           log.warn(
             `${formatMarketName(streams.market)}: the exchange refuses its ${channel.kind} stream: ${loss.detail}`,
           );
+      },
+      connectionEnded: (connectionId) => {
+        record?.({ kind: "disconnected", connection: connectionId, ...this.#at() });
+        for (const each of this.#session.markets) each.onConnectionEnded(connectionId);
       },
       unreadable: (frame) => {
         const { topic, path, detail, sample, receivedMs } = frame;

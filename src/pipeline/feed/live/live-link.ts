@@ -1,20 +1,22 @@
 // One connection with its subscriptions, from connecting to its end.
 //
 // 1. Topics are subscribed to within the venue's pace, and each subscription must be acknowledged. What is not is asked for
-//    once more; then the connection counts as broken. A refused topic leaves the others alone.
+//    once more; then the connection counts as broken. A refused topic leaves the others alone; what is refused in passing (too
+//    many requests, trouble of the exchange's own) is asked for again, later and later.
 // 2. From the ack on, each channel is watched (channel-watch.ts). One that is silent for long is asked about by REST; where
-//    the exchange has something newer, it is subscribed to anew, and when that does not help, or half of the channels are
-//    silent as well, the connection is broken.
+//    the exchange has something newer, it is subscribed to anew; when that does not help, the connection asks to be renewed, and
+//    when half of the channels are silent as well, it is broken.
 // 3. The venue's heartbeat is kept; without any sign of life the connection is broken.
-// 4. It asks to be renewed before its lifetime ends, or when the venue announces the end.
+// 4. It also asks to be renewed before its lifetime ends, or when the venue announces the end.
 import type { Clock } from "../../../core/clock.js";
 import { describeError, type TickwellError } from "../../../core/fault.js";
 import type { Log } from "../../../core/log.js";
 import { PaceLimiter } from "../../../core/net/pace-limiter.js";
 import { WsConnection } from "../../../core/net/ws-client.js";
 import type { Random } from "../../../core/random.js";
+import { planRetry } from "../../../core/retry.js";
 import type { LiveChannel, LiveDialect, LiveMessage } from "../../../exchanges/live.js";
-import { ChannelWatch } from "./channel-watch.js";
+import { ChannelWatch, type Silence } from "./channel-watch.js";
 import type { PlannedConnection } from "./connection-plan.js";
 import type { LiveSink } from "./live-sink.js";
 import type { ChannelTraffic, StreamTraffic } from "./stream-traffic.js";
@@ -22,7 +24,7 @@ import type { ChannelTraffic, StreamTraffic } from "./stream-traffic.js";
 /** Whether a silent channel's market is silent as well. */
 export type AskQuiet = (
   channel: LiveChannel,
-  lastMessageMs: number,
+  silence: Silence,
   signal: AbortSignal,
 ) => Promise<"quiet" | "missed" | "unknown">;
 
@@ -41,6 +43,8 @@ export interface LiveLinkOptions {
   readonly wsUrl: string;
   readonly sink: LiveSink;
   readonly askQuiet: AskQuiet;
+  /** Whether another connection carries the channel as well: this one is its successor, or about to be left. */
+  readonly isCarriedElsewhere: (channel: LiveChannel) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -67,26 +71,41 @@ const HOUR_MS = 3_600_000;
 const RESUBSCRIBE_FIRST_MS = 1_000;
 const RESUBSCRIBE_MAX_MS = 60_000;
 const CALM_MS = 300_000;
+/** A channel that stays silent whatever is done has its connection replaced no more often than this. */
+const REPLACE_FOR_ONE_MS = 300_000;
+/** What was refused in passing is asked for again: up to two seconds later at first, up to five minutes in the end, for ever. */
+const REFUSED_BACKOFF = { attempts: Infinity, baseDelayMs: 2_000, maxDelayMs: 300_000 } as const;
 
 interface Subscription {
   readonly channel: LiveChannel;
   readonly topic: string;
   readonly traffic: ChannelTraffic;
-  state: "waiting" | "acked" | "refused";
+  /** `postponed`: refused in passing, to be asked for again. */
+  state: "waiting" | "acked" | "postponed" | "refused";
   watch: ChannelWatch | undefined;
+  /** `acked` by data only, which may have been under way since before it was asked for anew. */
+  isPresumed: boolean;
   hasSent: boolean;
-  /** When the last subscribe message left, our clock; -Infinity before. */
+  /** Acknowledged here at some time. */
+  hasCarried: boolean;
+  /** The id of the last subscribe message, and when it left, our clock; -Infinity before. */
+  askId: string | undefined;
   askedMs: number;
   timesAsked: number;
   /** Found to be dead since its last message. */
   timesMissed: number;
   resubscribed: { count: number; lastMs: number; dueMs: number | undefined };
+  refusal: {
+    /** In passing, in a row. */
+    count: number;
+    /** When it is asked for again; undefined while it is. */
+    dueMs: number | undefined;
+    /** It is asked for by itself: in one message with others it was refused more than once. */
+    isAlone: boolean;
+    /** What the exchange said. */
+    detail: string | undefined;
+  };
 }
-
-/** How a connection ended, or why it should be replaced. */
-export type LinkEvent =
-  | { readonly kind: "ended"; readonly error: TickwellError | undefined }
-  | { readonly kind: "renew"; readonly detail: string };
 
 export class LiveLink {
   readonly id: number;
@@ -101,13 +120,15 @@ export class LiveLink {
   readonly #perHour: PaceLimiter | undefined;
   readonly #stop = new AbortController();
   readonly #renewMs: number;
+  /** One for the whole connection: what was refused together is asked for together. */
+  readonly #refusalJitter: Random;
   #activeMs: number;
   #pingedMs = -Infinity;
   #nextAskId = 1;
   #isClosed = false;
   #renew: (detail: string) => void = () => undefined;
   #settle: () => void = () => undefined;
-  /** The first of: it ended, it wants to be replaced. */
+  /** Why it wants to be replaced. */
   readonly renewal: Promise<string>;
   /** Every topic is acknowledged or refused, and something has come in or was waited for. */
   readonly settled: Promise<void>;
@@ -152,6 +173,8 @@ export class LiveLink {
     this.connectedMs = this.#activeMs = clock.nowMs();
     this.#renewMs =
       this.connectedMs + (limits.lifetimeMs ?? Infinity) * (RENEW_FROM + RENEW_SPREAD * random.next());
+    const spread = 0.5 + random.next() / 2;
+    this.#refusalJitter = { next: () => spread };
     this.#messages = new PaceLimiter({
       clock,
       limit: limits.messages.count,
@@ -169,11 +192,15 @@ export class LiveLink {
         traffic: options.traffic[channel.kind],
         state: "waiting",
         watch: undefined,
+        isPresumed: false,
         hasSent: false,
+        hasCarried: false,
+        askId: undefined,
         askedMs: -Infinity,
         timesAsked: 0,
         timesMissed: 0,
         resubscribed: { count: 0, lastMs: -Infinity, dueMs: undefined },
+        refusal: { count: 0, dueMs: undefined, isAlone: false, detail: undefined },
       };
       this.#subscriptions.set(subscription.topic, subscription);
       this.#byChannel.set(channel, subscription);
@@ -201,15 +228,32 @@ export class LiveLink {
     return this.#activeMs;
   }
 
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
   /** True when the channel is acknowledged here. */
   carries(channel: LiveChannel): boolean {
     return !this.#isClosed && this.#byChannel.get(channel)?.state === "acked";
   }
 
-  /** Unsubscribes and subscribes again: at once the first time, later and later when asked for again and again. */
+  /** True when the channel was ever acknowledged here, also of a connection that has ended. */
+  hasCarried(channel: LiveChannel): boolean {
+    return this.#byChannel.get(channel)?.hasCarried === true;
+  }
+
+  /** What the exchange said when it refused the channel; undefined when it has not, or not since the last ack. */
+  refusalOf(channel: LiveChannel): string | undefined {
+    return this.#byChannel.get(channel)?.refusal.detail;
+  }
+
+  /**
+   * Unsubscribes and subscribes again: at once the first time, later and later when asked for again and again. A channel that is not
+   * acknowledged is being asked for as it is.
+   */
   resubscribe(channel: LiveChannel): void {
     const subscription = this.#byChannel.get(channel);
-    if (!subscription || this.#isClosed || subscription.state === "refused") return;
+    if (!subscription || this.#isClosed || subscription.state !== "acked") return;
     const { resubscribed } = subscription;
     if (resubscribed.dueMs !== undefined) return;
     const nowMs = this.#options.clock.nowMs();
@@ -234,6 +278,7 @@ export class LiveLink {
       await this.#options.clock.sleep(LOOK_EVERY_MS, signal);
       this.#lookAfterConnection();
       this.#lookAfterAcks(signal);
+      this.#lookAfterRefusals(signal);
       this.#lookAfterResubscriptions(signal);
       this.#lookAfterSilence(signal);
       this.#lookWhetherSettled();
@@ -255,6 +300,8 @@ export class LiveLink {
       for (const each of part) {
         each.state = "waiting";
         each.watch = undefined;
+        each.isPresumed = false;
+        each.askId = id;
         each.askedMs = clock.nowMs();
         each.timesAsked++;
       }
@@ -291,6 +338,25 @@ export class LiveLink {
     }
   }
 
+  #lookAfterRefusals(signal: AbortSignal): void {
+    const nowMs = this.#options.clock.nowMs();
+    const due = [...this.#subscriptions.values()].filter(
+      ({ state, refusal }) => state === "postponed" && refusal.dueMs !== undefined && refusal.dueMs <= nowMs,
+    );
+    if (due.length === 0) return;
+    for (const each of due) {
+      each.refusal.dueMs = undefined;
+      // A refusal was an answer.
+      each.timesAsked = 0;
+    }
+    const together = due.filter(({ refusal }) => !refusal.isAlone);
+    const alone = due.filter(({ refusal }) => refusal.isAlone);
+    this.#beside(async () => {
+      await this.#subscribe(together, signal);
+      for (const each of alone) await this.#subscribe([each], signal);
+    });
+  }
+
   #lookAfterResubscriptions(signal: AbortSignal): void {
     const { clock, dialect } = this.#options;
     const nowMs = clock.nowMs();
@@ -298,6 +364,7 @@ export class LiveLink {
       const { resubscribed, topic } = subscription;
       if (resubscribed.dueMs === undefined || resubscribed.dueMs > nowMs) continue;
       resubscribed.dueMs = undefined;
+      if (subscription.state !== "acked") continue;
       resubscribed.lastMs = nowMs;
       subscription.timesAsked = 0;
       // The venue's budget may make it wait; heartbeats and acks must not.
@@ -324,17 +391,18 @@ export class LiveLink {
   }
 
   async #askAbout(subscription: Subscription, watch: ChannelWatch, signal: AbortSignal): Promise<void> {
-    const { askQuiet, sink, clock, log } = this.#options;
+    const { askQuiet, isCarriedElsewhere, sink, clock, log } = this.#options;
     const { channel, topic } = subscription;
-    const sinceMs = watch.sinceMs;
-    const answer = await askQuiet(channel, sinceMs, signal).catch((error: unknown) => {
+    const { sinceMs } = watch;
+    const answer = await askQuiet(channel, watch.silence, signal).catch((error: unknown) => {
       if (!signal.aborted) log.debug(`${topic} is silent and REST cannot be asked: ${describeError(error)}`);
       return "unknown" as const;
     });
     // A message that came meanwhile, or a new subscription, has answered by itself.
     if (this.#isClosed || subscription.watch !== watch || watch.sinceMs !== sinceMs) return;
     if (answer === "quiet") watch.onQuiet();
-    if (answer !== "missed") return;
+    // What another connection carries is not lost, and this one is its successor or about to go.
+    if (answer !== "missed" || isCarriedElsewhere(channel)) return;
     const silentS = Math.round((clock.nowMs() - sinceMs) / 1_000);
     const detail = `${topic} sends nothing for ${silentS} s although the exchange has something newer`;
     sink.lost(channel, { reason: "stale", detail });
@@ -344,17 +412,22 @@ export class LiveLink {
       (each) => each.watch?.isSuspicious(nowMs) === true,
     );
     const isWhole = this.#subscriptions.size > 1 && suspects.length > this.#subscriptions.size / 2;
-    if (subscription.timesMissed > 1 || isWhole) this.#connection.fail(detail);
-    else {
-      log.warn(`${detail}; it is subscribed to anew`);
-      this.resubscribe(channel);
+    if (isWhole) {
+      this.#connection.fail(detail);
+      return;
     }
+    log.warn(`${detail}; it is subscribed to anew`);
+    this.resubscribe(channel);
+    // The others lose nothing by it.
+    if (subscription.timesMissed > 1 && nowMs - this.connectedMs > REPLACE_FOR_ONE_MS) this.#renew(detail);
   }
 
   #lookWhetherSettled(): void {
-    const nowMs = this.#options.clock.nowMs();
-    for (const { state, hasSent, watch } of this.#subscriptions.values()) {
+    const { clock, isCarriedElsewhere } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const { channel, state, hasSent, watch } of this.#subscriptions.values()) {
       if (state === "waiting") return;
+      if (state === "postponed" && isCarriedElsewhere(channel)) return;
       if (state === "acked" && !hasSent && nowMs - (watch?.sinceMs ?? nowMs) < FIRST_MESSAGE_WAIT_MS) return;
     }
     this.#settle();
@@ -419,7 +492,10 @@ export class LiveLink {
     { receivedMs, index }: { receivedMs: number; index: number },
   ): void {
     // Data before its ack is an ack.
-    if (subscription.state === "waiting") this.#acknowledge(subscription, receivedMs);
+    if (subscription.state === "waiting") {
+      this.#acknowledge(subscription, receivedMs);
+      subscription.isPresumed = true;
+    }
     subscription.hasSent = true;
     subscription.timesMissed = 0;
     subscription.watch?.onMessage(receivedMs);
@@ -431,36 +507,80 @@ export class LiveLink {
     if (!isSubscribed) return;
     for (const topic of acked) {
       const subscription = this.#subscriptions.get(topic);
-      if (subscription?.state === "waiting") this.#acknowledge(subscription, receivedMs);
+      // By its id a message is acknowledged without those of its topics that were refused.
+      if (subscription?.state === "waiting" || (subscription?.state === "postponed" && topics !== undefined))
+        this.#acknowledge(subscription, receivedMs);
+      else if (subscription) subscription.isPresumed = false;
     }
   }
 
   #acknowledge(subscription: Subscription, receivedMs: number): void {
     subscription.state = "acked";
+    subscription.isPresumed = false;
+    subscription.hasCarried = true;
     subscription.timesAsked = 0;
+    subscription.refusal = { count: 0, dueMs: undefined, isAlone: false, detail: undefined };
     subscription.watch = new ChannelWatch(receivedMs);
     this.#options.sink.opened(subscription.channel, this.id);
   }
 
   #onRefused({ id, topic, fault, detail }: Extract<LiveMessage, { kind: "refused" }>): void {
-    const { log, sink } = this.#options;
+    const { log } = this.#options;
     const topics = topic !== undefined ? [topic] : id === undefined ? [] : (this.#asked.get(id) ?? []);
-    const waiting = topics
+    const concerned = topics
       .map((each) => this.#subscriptions.get(each))
       .filter((each) => each !== undefined)
-      .filter(({ state }) => state === "waiting");
-    // Which of several it was is not said: each is asked for by itself, when its ack is overdue.
-    if (topic === undefined && waiting.length > 1) {
+      .filter(({ state, isPresumed }) => state === "waiting" || isPresumed)
+      .filter(({ askId }) => id === undefined || id === askId);
+    if (concerned.length === 0) {
+      log.warn(`the exchange refuses something (${fault.kind}): ${detail}`);
+      return;
+    }
+    const attempt = 1 + Math.max(...concerned.map(({ refusal }) => refusal.count));
+    const nowMs = this.#options.clock.nowMs();
+    const plan = planRetry(fault, attempt, { ...REFUSED_BACKOFF, random: this.#refusalJitter, nowMs });
+    if (plan.do === "retry") {
+      // Refused again, and not for our pace: one of them may spoil the message for the others.
+      if (concerned.length > 1 && attempt > 1 && fault.kind !== "rate_limit")
+        for (const { refusal } of concerned) refusal.isAlone = true;
+      this.#postpone(concerned, { detail, attempt, delayMs: plan.delayMs });
+      return;
+    }
+    // Which of several it was is not said: each is asked for by itself.
+    if (topic === undefined && concerned.length > 1) {
       this.#beside(async () => {
-        for (const each of waiting) await this.#subscribe([each], this.#stop.signal);
+        for (const each of concerned) await this.#subscribe([each], this.#stop.signal);
       });
       return;
     }
-    if (waiting.length === 0) log.warn(`the exchange refuses something (${fault.kind}): ${detail}`);
-    for (const subscription of waiting) {
-      subscription.state = "refused";
-      sink.lost(subscription.channel, { reason: "refused", detail });
+    for (const each of concerned) {
+      each.state = "refused";
+      this.#tellRefused(each, detail);
     }
+  }
+
+  /** Refused in passing: asked for again, later and later. */
+  #postpone(
+    subscriptions: readonly Subscription[],
+    { detail, attempt, delayMs }: { detail: string; attempt: number; delayMs: number },
+  ): void {
+    const { clock, log } = this.#options;
+    const again = `${detail}; it is asked for again in ${Math.round(delayMs / 1_000)} s`;
+    for (const each of subscriptions) {
+      each.state = "postponed";
+      each.watch = undefined;
+      each.refusal.count = attempt;
+      each.refusal.dueMs = clock.nowMs() + delayMs;
+      if (each.refusal.detail === undefined) this.#tellRefused(each, again);
+      else log.debug(`${each.topic} is refused: ${again}`);
+    }
+  }
+
+  #tellRefused(subscription: Subscription, detail: string): void {
+    const { sink, isCarriedElsewhere } = this.#options;
+    subscription.refusal.detail = detail;
+    if (!isCarriedElsewhere(subscription.channel))
+      sink.lost(subscription.channel, { reason: "refused", detail });
   }
 
   #onBinary({ bytes, sample }: { bytes: number; sample: string }): void {

@@ -31,5 +31,10 @@ export interface LiveSink {
   opened(channel: LiveChannel, connectionId: number): void;
   /** No connection carries the channel any more, or nobody knows what it has left out. */
   lost(channel: LiveChannel, loss: ChannelLoss): void;
+  /**
+   * A connection has gone for good, also one whose channels another carries on. Told after what was lost with it; at the end of all
+   * connections nothing is told.
+   */
+  connectionEnded(connectionId: number): void;
   unreadable(frame: UnreadableFrame): void;
 }

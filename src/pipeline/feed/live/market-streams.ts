@@ -96,6 +96,11 @@ export class MarketStreams {
     return this.#candles.get(timeframe)?.lastOpenTimeMs;
   }
 
+  /** The book's stream sends a snapshot by itself: silence from the start says that it is dead. */
+  get bookStartsByItself(): boolean {
+    return this.#options.rules.startsFrom === "stream";
+  }
+
   onOpened(channel: LiveChannel, opening: BookArrival): void {
     if (channel.kind === "book") this.book?.onOpened(opening);
   }
@@ -104,6 +109,11 @@ export class MarketStreams {
     // Trades and candles need no word: the next id, the next open time tells.
     if (channel.kind !== "book") return;
     this.book?.onLost(loss.reason === "stale" ? "stale" : "disconnected", loss.detail);
+  }
+
+  /** Another connection may carry the channels on; what only this one could go on with is given up. */
+  onConnectionEnded(connectionId: number): void {
+    this.book?.connectionEnded(connectionId);
   }
 
   onMessage(channel: LiveChannel, message: LiveMessage, arrival: BookArrival): void {

@@ -1,9 +1,13 @@
 // A stream is silent: is the market quiet, or the stream dead? A cheap question to REST tells.
+import { classifyError } from "../../../core/fault.js";
+import type { BookPage } from "../../../core/model/book.js";
+import { isRetried } from "../../../core/retry.js";
 import { timeframeMs } from "../../../core/timeframe.js";
 import { floorToTimeframe } from "../../../core/timeframe.js";
 import type { Exchange } from "../../../exchanges/exchange.js";
 import type { LiveChannel } from "../../../exchanges/live.js";
 import type { ExchangeClock } from "../exchange-clock.js";
+import type { Silence } from "./channel-watch.js";
 import type { MarketStreams } from "./market-streams.js";
 
 export type QuietAnswer = "quiet" | "missed" | "unknown";
@@ -16,6 +20,8 @@ const COMPARED_LEVELS = 5;
 export class QuietQuestions {
   readonly #exchange: Exchange;
   readonly #exchangeClock: ExchangeClock;
+  /** Of markets without a book: what the exchange had at the first question about this silence. */
+  readonly #firstPages = new WeakMap<MarketStreams, { sinceMs: number; page: BookPage }>();
 
   constructor({ exchange, exchangeClock }: { exchange: Exchange; exchangeClock: ExchangeClock }) {
     this.#exchange = exchange;
@@ -26,16 +32,16 @@ export class QuietQuestions {
   ask(
     streams: MarketStreams,
     channel: LiveChannel,
-    lastMessageMs: number,
+    silence: Silence,
     signal: AbortSignal,
   ): Promise<QuietAnswer> {
     switch (channel.kind) {
       case "trades":
-        return this.#askTrades(streams, lastMessageMs, signal);
+        return this.#askTrades(streams, silence.sinceMs, signal);
       case "book":
-        return this.#askBook(streams, signal);
+        return this.#askBook(streams, silence, signal);
       case "candles":
-        return this.#askCandles(streams, channel, lastMessageMs, signal);
+        return this.#askCandles(streams, channel, silence.sinceMs, signal);
     }
   }
 
@@ -52,19 +58,43 @@ export class QuietQuestions {
   }
 
   /** Does the book we hold still stand at the exchange? */
-  async #askBook(streams: MarketStreams, signal: AbortSignal): Promise<QuietAnswer> {
+  async #askBook(streams: MarketStreams, silence: Silence, signal: AbortSignal): Promise<QuietAnswer> {
     const before = streams.book?.top(COMPARED_LEVELS);
-    // Without a book nothing can be said; it asks for a page by itself.
-    if (before === undefined) return "unknown";
-    const { nativeSymbol } = streams.market;
-    const page = await this.#exchange.live.fetchBook({ nativeSymbol, levels: COMPARED_LEVELS }, signal);
+    if (before === undefined) return this.#askWithoutBook(streams, silence, signal);
+    const page = await this.#fetchTop(streams, signal);
     const after = streams.book?.top(COMPARED_LEVELS);
     if (after === undefined || after.sequence !== before.sequence || page.sequence <= after.sequence)
       return "quiet";
-    const isSame =
-      isSameSide(after.bids, page.bids.slice(0, COMPARED_LEVELS)) &&
-      isSameSide(after.asks, page.asks.slice(0, COMPARED_LEVELS));
-    return isSame ? "quiet" : "missed";
+    return isSameTop(after, page) ? "quiet" : "missed";
+  }
+
+  /** Has the exchange a book that the stream should have begun with, or one that has changed since we asked first? */
+  async #askWithoutBook(
+    streams: MarketStreams,
+    { sinceMs, isFromStart }: Silence,
+    signal: AbortSignal,
+  ): Promise<QuietAnswer> {
+    const isOwed = isFromStart && streams.bookStartsByItself;
+    let page: BookPage;
+    try {
+      page = await this.#fetchTop(streams, signal);
+    } catch (error) {
+      // Trouble of REST's own excuses no stream; a market that is not there does.
+      if (isOwed && !signal.aborted && isRetried(classifyError(error))) return "missed";
+      throw error;
+    }
+    // A market that is not traded yet has no book, and its stream nothing to say.
+    if (isOwed) return page.bids.length + page.asks.length > 0 ? "missed" : "quiet";
+    const first = this.#firstPages.get(streams);
+    if (first?.sinceMs !== sinceMs) {
+      this.#firstPages.set(streams, { sinceMs, page });
+      return "unknown";
+    }
+    return page.sequence === first.page.sequence || isSameTop(first.page, page) ? "quiet" : "missed";
+  }
+
+  #fetchTop({ market: { nativeSymbol } }: MarketStreams, signal: AbortSignal): Promise<BookPage> {
+    return this.#exchange.live.fetchBook({ nativeSymbol, levels: COMPARED_LEVELS }, signal);
   }
 
   /** Has a candle closed that we were not sent? */
@@ -88,12 +118,13 @@ export class QuietQuestions {
   }
 }
 
-function isSameSide(
-  ours: readonly (readonly [string, string])[],
-  theirs: readonly (readonly [string, string])[],
-): boolean {
-  return (
-    ours.length === theirs.length &&
-    ours.every(([price, qty], i) => theirs[i]?.[0] === price && theirs[i]?.[1] === qty)
-  );
+type Top = Pick<BookPage, "bids" | "asks">;
+
+function isSameTop(ours: Top, theirs: Top): boolean {
+  return isSameSide(ours.bids, theirs.bids) && isSameSide(ours.asks, theirs.asks);
+}
+
+function isSameSide(ours: Top["bids"], theirs: Top["bids"]): boolean {
+  const [a, b] = [ours.slice(0, COMPARED_LEVELS), theirs.slice(0, COMPARED_LEVELS)];
+  return a.length === b.length && a.every(([price, qty], i) => b[i]?.[0] === price && b[i]?.[1] === qty);
 }

@@ -16,7 +16,7 @@ import { until } from "../../../support/until.js";
 
 const FACTOR = 100;
 
-/** A protocol in its shortest form: `+topic id`, `-topic id`; answers `ok id`, `no topic`, `topic number`. */
+/** A protocol in its shortest form: `+topic id`, `-topic id`; answers `ok id`, `no topic`, `busy topic`, `busy #id`, `trouble id`, `topic number`. */
 const dialect: LiveDialect = {
   tradeGrain: "aggregated",
   limits: {
@@ -49,6 +49,28 @@ const dialect: LiveDialect = {
           detail: "unknown",
         },
       ];
+    if (first === "busy") {
+      const isWhole = second.startsWith("#");
+      return [
+        {
+          kind: "refused",
+          id: isWhole ? second.slice(1) : undefined,
+          topic: isWhole ? undefined : second,
+          fault: { kind: "rate_limit", retryAfterMs: 2_000 },
+          detail: "too many requests",
+        },
+      ];
+    }
+    if (first === "trouble")
+      return [
+        {
+          kind: "refused",
+          id: second,
+          topic: undefined,
+          fault: { kind: "exchange", code: "1" },
+          detail: "try again",
+        },
+      ];
     const id = Number(second);
     if (!Number.isInteger(id)) return [{ kind: "malformed", topic: undefined, path: "$", detail: "cut" }];
     return [
@@ -68,6 +90,8 @@ interface Seen {
   readonly opened: string[];
   readonly lost: string[];
   readonly unreadable: string[];
+  /** Ids of connections. */
+  readonly ended: number[];
 }
 
 interface Server {
@@ -77,9 +101,20 @@ interface Server {
   connections: number;
   /** Subscriptions by topic. */
   readonly subscribed: Map<string, number>;
+  /** What came in on each connection, counted from 1, and when: `2 +trades:A`. */
+  readonly asked: string[];
+  readonly askedMs: number[];
+  /** Answers 503 to whoever wants to connect. */
+  isAway: boolean;
   /** Topics that get no ack. */
   readonly unacked: Set<string>;
   readonly refused: Set<string>;
+  /** Topics that are refused in passing. */
+  readonly busy: Set<string>;
+  /** Whole messages are refused in passing, after a number of each topic that was under way. */
+  isBusy: boolean;
+  /** Topics that spoil any message that asks for them. */
+  readonly spoiled: Set<string>;
   /** Topics that are acked and send nothing. */
   readonly silent: Set<string>;
   /** Sends nothing at all any more, also no pongs. */
@@ -95,7 +130,12 @@ afterEach(async () => {
 
 /** Sends each subscribed topic's next number every few ms; numbers go on whoever listens, as an exchange's do. */
 async function startServer(): Promise<Server> {
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  const server = new WebSocketServer({
+    port: 0,
+    host: "127.0.0.1",
+    verifyClient: (_: unknown, answer: (isAccepted: boolean, status?: number) => void) =>
+      answer(!state.isAway, 503),
+  });
   await new Promise((resolve) => server.once("listening", resolve));
   const address = server.address();
   const port = typeof address === "object" ? address?.port : 0;
@@ -106,8 +146,14 @@ async function startServer(): Promise<Server> {
     sockets: new Set(),
     connections: 0,
     subscribed: new Map(),
+    asked: [],
+    askedMs: [],
+    isAway: false,
     unacked: new Set(),
     refused: new Set(),
+    busy: new Set(),
+    spoiled: new Set(),
+    isBusy: false,
     silent: new Set(),
     isFrozen: false,
     numberOf: (topic) => numbers.get(topic) ?? 0,
@@ -127,7 +173,7 @@ async function startServer(): Promise<Server> {
       for (const topic of topics) if (!state.silent.has(topic)) socket.send(`${topic} ${numbers.get(topic)}`);
   }, 5);
   server.on("connection", (socket) => {
-    state.connections++;
+    const number = ++state.connections;
     state.sockets.add(socket);
     const topics = new Set<string>();
     topicsOf.set(socket, topics);
@@ -140,6 +186,15 @@ async function startServer(): Promise<Server> {
       const text = data.toString();
       if (text === "ping") return socket.send("pong");
       const [list = "", id = ""] = text.slice(1).split(" ");
+      state.asked.push(`${number} ${text.split(" ")[0]}`);
+      state.askedMs.push(performance.now());
+      if (text.startsWith("+") && state.isBusy) {
+        for (const topic of list.split(","))
+          if (numbers.has(topic)) socket.send(`${topic} ${numbers.get(topic)}`);
+        return socket.send(`busy #${id}`);
+      }
+      if (text.startsWith("+") && list.split(",").some((topic) => state.spoiled.has(topic)))
+        return socket.send(`trouble ${id}`);
       for (const topic of list.split(",")) {
         if (text.startsWith("-")) {
           topics.delete(topic);
@@ -147,6 +202,7 @@ async function startServer(): Promise<Server> {
         }
         state.subscribed.set(topic, (state.subscribed.get(topic) ?? 0) + 1);
         if (state.refused.has(topic)) socket.send(`no ${topic}`);
+        else if (state.busy.has(topic)) socket.send(`busy ${topic}`);
         else if (!state.unacked.has(topic)) topics.add(topic);
       }
       if (!list.split(",").some((topic) => state.unacked.has(topic))) socket.send(`ok ${id}`);
@@ -165,7 +221,7 @@ async function follow(
   channels: readonly LiveChannel[],
   change: Partial<LiveConnectionsOptions> = {},
 ): Promise<{ seen: Seen; connections: LiveConnections; stop: () => Promise<void> }> {
-  const seen: Seen = { ids: new Map(), opened: [], lost: [], unreadable: [] };
+  const seen: Seen = { ids: new Map(), opened: [], lost: [], unreadable: [], ended: [] };
   let isOver = false;
   const alive = (): void => {
     if (isOver) throw new Error("the sink was called after the end");
@@ -182,6 +238,10 @@ async function follow(
     opened: (each) => seen.opened.push(dialect.topicOf(each)),
     lost: (each, { reason }) => seen.lost.push(`${dialect.topicOf(each)} ${reason}`),
     unreadable: ({ detail }) => seen.unreadable.push(detail),
+    connectionEnded: (connectionId) => {
+      alive();
+      seen.ended.push(connectionId);
+    },
   };
   const stop = new AbortController();
   const connections = new LiveConnections({
@@ -357,6 +417,175 @@ it("misses nothing when the server announces its end", async () => {
   await stop();
   expect(hasNoHole(seen.ids.get("trades:A") ?? [])).toBe(true);
   expect(seen.lost).toEqual([]);
+});
+
+it("tells at once what is lost when a connection ends before its successor could be opened, and tells it once", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  server.isAway = true;
+  for (const socket of server.sockets) socket.send("bye");
+  await delay(50);
+  expect(seen.lost).toEqual([]);
+  for (const socket of server.sockets) socket.terminate();
+  await until(() => seen.lost.length > 0, { timeoutMs: 2_000 });
+  server.isAway = false;
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before);
+  expect(seen.lost).toEqual(["trades:A disconnected"]);
+  expect(seen.opened).toEqual(["trades:A", "trades:A"]);
+});
+
+it("takes what the successor has acknowledged for carried when the old connection ends in between", async () => {
+  const server = await startServer();
+  const { seen } = await follow(server, [channel("trades", "A"), channel("trades", "B")]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  server.unacked.add("trades:B");
+  const [old] = server.sockets;
+  old?.send("bye");
+  await until(() => seen.opened.length === 3);
+  old?.terminate();
+  await until(() => seen.lost.length > 0, { timeoutMs: 2_000 });
+  expect(seen.lost).toEqual(["trades:B disconnected"]);
+  server.unacked.clear();
+  const before = received(seen, "trades:B");
+  await until(() => received(seen, "trades:B") > before);
+});
+
+it("keeps the old connection when its successor breaks before it carries everything, and tries another", async () => {
+  const server = await startServer();
+  const { seen, stop } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  server.unacked.add("trades:A");
+  for (const socket of server.sockets) socket.send("bye");
+  // The first one is given up for want of its ack.
+  await until(() => server.connections === 3);
+  server.unacked.clear();
+  await until(() => server.sockets.size === 1);
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before + 3);
+  await stop();
+  expect(seen.lost).toEqual([]);
+  expect(hasNoHole(seen.ids.get("trades:A") ?? [])).toBe(true);
+});
+
+it("asks the newest connection that carries a channel for it anew", async () => {
+  const server = await startServer();
+  const [a, b] = [channel("trades", "A"), channel("trades", "B")];
+  const { seen, connections } = await follow(server, [a, b]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  // The second connection carries one of the two, and waits for the other.
+  server.unacked.add("trades:B");
+  for (const socket of server.sockets) socket.send("bye");
+  await until(() => seen.opened.length === 3);
+  const first = server.asked.length;
+  connections.resubscribe(a);
+  connections.resubscribe(b);
+  await until(() => server.asked.length >= first + 4);
+  expect(server.asked.slice(first, first + 4).sort()).toEqual([
+    "1 +trades:B",
+    "1 -trades:B",
+    "2 +trades:A",
+    "2 -trades:A",
+  ]);
+});
+
+it("tells of each connection that has gone for good, and of none at the end", async () => {
+  const server = await startServer();
+  const { seen, stop } = await follow(server, [channel("trades", "A")]);
+  await until(() => received(seen, "trades:A") > 3);
+  for (const socket of server.sockets) socket.send("bye");
+  await until(() => seen.ended.length === 1, { timeoutMs: 5_000 });
+  for (const socket of server.sockets) socket.terminate();
+  await until(() => seen.ended.length === 2, { timeoutMs: 5_000 });
+  await until(() => seen.opened.length === 3);
+  await stop();
+  expect(seen.ended).toEqual([1, 2]);
+  expect(seen.lost).toEqual(["trades:A disconnected"]);
+});
+
+it("asks again, later and later, for a topic that is refused in passing, and leaves the others alone", async () => {
+  const server = await startServer();
+  server.busy.add("trades:X");
+  const { seen } = await follow(server, [channel("trades", "A"), channel("trades", "X")]);
+  await until(() => server.askedMs.length >= 5, { timeoutMs: 5_000 });
+  const gaps = server.askedMs.slice(1).map((ms, i) => ms - (server.askedMs[i] ?? 0));
+  expect(gaps[3]).toBeGreaterThan((gaps[0] ?? Infinity) * 1.5);
+  expect(server.subscribed.get("trades:A")).toBe(1);
+  expect(seen.lost).toEqual(["trades:X refused"]);
+  server.busy.clear();
+  await until(() => received(seen, "trades:X") > 3);
+  expect(server.connections).toBe(1);
+});
+
+it("asks again for all topics of a message that is refused in passing, also where they still came in", async () => {
+  const server = await startServer();
+  const [a, b] = [channel("trades", "A"), channel("trades", "B")];
+  const { seen, connections } = await follow(server, [a, b]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  server.isBusy = true;
+  connections.resubscribe(a);
+  await until(() => seen.lost.length > 0, { timeoutMs: 5_000 });
+  server.isBusy = false;
+  await until(() => server.asked.length === 4, { timeoutMs: 5_000 });
+  const before = received(seen, "trades:A");
+  await until(() => received(seen, "trades:A") > before + 3);
+  expect(server.asked).toEqual(["1 +trades:A,trades:B", "1 -trades:A", "1 +trades:A", "1 +trades:A"]);
+  expect(seen.lost).toEqual(["trades:A refused"]);
+});
+
+it("does not ask for each of many topics by itself when they are refused together in passing", async () => {
+  const server = await startServer();
+  server.isBusy = true;
+  const { seen } = await follow(server, [channel("trades", "A"), channel("trades", "B")]);
+  await until(() => server.asked.length === 2, { timeoutMs: 5_000 });
+  server.isBusy = false;
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  expect(new Set(server.asked)).toEqual(new Set(["1 +trades:A,trades:B"]));
+});
+
+it("asks for each by itself when one of many spoils the message for the others again", async () => {
+  const server = await startServer();
+  server.spoiled.add("trades:X");
+  const { seen } = await follow(server, [channel("trades", "A"), channel("trades", "X")]);
+  await until(() => received(seen, "trades:A") > 3, { timeoutMs: 10_000 });
+  expect(server.asked.slice(0, 3)).toEqual(["1 +trades:A,trades:X", "1 +trades:A,trades:X", "1 +trades:A"]);
+  server.spoiled.clear();
+  await until(() => received(seen, "trades:X") > 3);
+  expect(server.connections).toBe(1);
+});
+
+it("leaves a connection only when the next one has got what was refused it in passing", async () => {
+  const server = await startServer();
+  const { seen, stop } = await follow(server, [channel("trades", "A"), channel("trades", "B")]);
+  await until(() => received(seen, "trades:A") > 3 && received(seen, "trades:B") > 3);
+  server.busy.add("trades:B");
+  for (const socket of server.sockets) socket.send("bye");
+  await until(() => (server.subscribed.get("trades:B") ?? 0) >= 4);
+  expect(server.sockets.size).toBe(2);
+  server.busy.clear();
+  await until(() => server.sockets.size === 1);
+  const before = received(seen, "trades:B");
+  await until(() => received(seen, "trades:B") > before + 3);
+  await stop();
+  expect(seen.lost).toEqual([]);
+  expect(hasNoHole(seen.ids.get("trades:B") ?? [])).toBe(true);
+});
+
+it("replaces a connection without a pause for the others when one of many channels stays silent", async () => {
+  const server = await startServer();
+  server.silent.add("trades:A");
+  const { seen, stop } = await follow(
+    server,
+    [channel("trades", "A"), channel("trades", "B"), channel("trades", "C")],
+    { askQuiet: () => Promise.resolve("missed") },
+  );
+  await until(() => server.connections === 2);
+  server.silent.clear();
+  await until(() => received(seen, "trades:A") > 3 && server.sockets.size === 1);
+  await stop();
+  expect(seen.lost.filter((each) => !each.startsWith("trades:A"))).toEqual([]);
+  expect(hasNoHole(seen.ids.get("trades:B") ?? [])).toBe(true);
 });
 
 it("counts frames that cannot be read, and replaces a connection only for one that is too large", async () => {

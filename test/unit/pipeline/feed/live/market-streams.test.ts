@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { TradeCandidate } from "../../../../../src/core/model/trade.js";
-import type { TradeBatch } from "../../../../../src/core/model/record-batch.js";
+import type { BookBatch, TradeBatch } from "../../../../../src/core/model/record-batch.js";
 import { SPOT_BOOK_RULES } from "../../../../../src/exchanges/binance/book-rules.js";
+import { OKX_BOOK_RULES } from "../../../../../src/exchanges/okx/book-rules.js";
 import { MarketStreams } from "../../../../../src/pipeline/feed/live/market-streams.js";
 import { DEFAULT_VALIDATION } from "../../../../../src/pipeline/gate/validation.js";
 import { BTC_USDT } from "../../../../support/candles.js";
@@ -91,5 +92,80 @@ describe("trades beside candles that are compared with them", () => {
     market.take(240_250);
     // Its one trade is of one unit; what was found goes with the next batch.
     expect(tradesOf(market.take(240_500))?.tally).toMatchObject({ builtDifferences: 1 });
+  });
+});
+
+/** One market with a book whose stream begins with a snapshot. */
+function followBook() {
+  const resubscribed: string[] = [];
+  const streams = new MarketStreams({
+    market: { ...BTC_USDT, id: 1, exchange: "okx", isSimulated: true },
+    rules: OKX_BOOK_RULES,
+    numbering: undefined,
+    trades: undefined,
+    book: { levels: 1, snapshotEveryMs: 1_000, keepsDeltas: false, followedToMs: undefined },
+    candles: [],
+    validation: DEFAULT_VALIDATION,
+    pages: { request: () => undefined },
+    resubscribe: ({ nativeSymbol }) => resubscribed.push(nativeSymbol),
+    exchangeNowMs: () => T0,
+    nowMs: () => T0,
+  });
+  const [channel] = streams.channels;
+  if (!channel) throw new Error("no channel");
+  /** A snapshot where it has no predecessor. */
+  const update = (connectionId: number, lastId: number, previousId?: number): void => {
+    const timeMs = T0 + lastId;
+    streams.onMessage(
+      channel,
+      {
+        kind: "book",
+        topic: "b",
+        update: {
+          nativeSymbol: channel.nativeSymbol,
+          isSnapshot: previousId === undefined,
+          firstId: lastId,
+          lastId,
+          previousId: previousId ?? -1,
+          timeMs,
+          checksum: undefined,
+          bids: [["100", "1"]],
+          asks: [["101", "1"]],
+        },
+      },
+      { connectionId, receivedMs: timeMs, exchangeNowMs: timeMs },
+    );
+  };
+  return { streams, update, resubscribed };
+}
+
+describe("a book whose connection has ended", () => {
+  it("is given up and asked for anew, and the time without it is on record", () => {
+    const { streams, update, resubscribed } = followBook();
+    update(1, 10);
+    update(1, 20, 10);
+    streams.onConnectionEnded(1);
+    expect(streams.book?.isValid).toBe(false);
+    expect(resubscribed).toEqual(["BTCUSDT"]);
+    update(2, 500);
+    const [batch] = streams.take(T0 + 600) as BookBatch[];
+    expect(batch?.outages).toEqual([
+      {
+        startMs: T0 + 20,
+        endMs: T0 + 500,
+        reason: "disconnected",
+        detail: "the connection that its snapshot came on has ended",
+      },
+    ]);
+  });
+
+  it("goes on when another connection has sent a snapshot meanwhile", () => {
+    const { streams, update, resubscribed } = followBook();
+    update(1, 10);
+    update(2, 12);
+    streams.onConnectionEnded(1);
+    update(2, 20, 12);
+    expect(streams.book?.top(1)?.sequence).toBe(20);
+    expect(resubscribed).toEqual([]);
   });
 });
