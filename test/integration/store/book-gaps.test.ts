@@ -180,3 +180,24 @@ it("is one gap that grows while it goes on, however often its pieces are deliver
   expect(await outages(id)).toEqual([[60, 320]]);
   expect(await store.live.audit()).toEqual([]);
 });
+
+it("does not hold the one book that a process stored before it was killed", async () => {
+  const id = await newMarket();
+  const a = new Follower(id);
+  a.start(0);
+  a.follow(1, 60);
+  await commit(a.take(), 60);
+  a.keeper.onLost("disconnected", "broken");
+  a.start(80);
+  const leftInStage = a.take();
+  const b = new Follower(id, await store.live.bookFollowedTo(id));
+  b.start(125);
+  b.follow(126, 200);
+  await commit(leftInStage, 125);
+  await commit(b.take(), 200);
+  expect(await outages(id)).toEqual([
+    [60, 80],
+    [80.001, 125],
+  ]);
+  expect(await store.live.audit()).toEqual([]);
+});

@@ -13,6 +13,8 @@ export class BookClaims {
   /** From here to `#toMs` the book is valid and not claimed yet; undefined while it is not, or its time is not known. */
   #fromMs: number | undefined;
   #toMs = -Infinity;
+  /** Nothing was claimed since it became valid. */
+  #isFirst = false;
   /** Up to here everything is said. */
   #saidToMs: number;
   #outage: { startMs: number; reason: BookOutageReason; detail: string } | undefined;
@@ -54,6 +56,7 @@ export class BookClaims {
     const fromMs = Math.max(timeMs, this.#saidToMs);
     this.#closeOutage(fromMs);
     this.#fromMs = this.#toMs = fromMs;
+    this.#isFirst = true;
   }
 
   end(reason: BookOutageReason, detail: string): void {
@@ -100,7 +103,11 @@ export class BookClaims {
   }
 
   #claim(): void {
-    if (this.#fromMs === undefined || this.#toMs <= this.#fromMs) return;
+    if (this.#fromMs === undefined) return;
+    // One instant counts as a millisecond, or a snapshot of it would lie in a time without a book.
+    if (this.#isFirst) this.#toMs = Math.max(this.#toMs, this.#fromMs + 1);
+    this.#isFirst = false;
+    if (this.#toMs <= this.#fromMs) return;
     this.#valid.push({ startMs: this.#fromMs, endMs: this.#toMs });
     this.#fromMs = this.#saidToMs = this.#toMs;
   }

@@ -189,7 +189,7 @@ describe("a book that starts from REST", () => {
     keeper.onPage(page(100));
     keeper.onLost("stale", "nothing for 30 s");
     expect(keeper.finish(5_000)?.outages).toEqual([
-      { startMs: 1_200, endMs: 5_000, reason: "stale", detail: "nothing for 30 s" },
+      { startMs: 1_201, endMs: 5_000, reason: "stale", detail: "nothing for 30 s" },
     ]);
   });
 });
@@ -377,11 +377,12 @@ describe("the time of a book", () => {
     keeper.onOpened(arrivalAt(backMs));
     keeper.onUpdate(change(901, 901, backMs), arrivalAt(backMs));
     keeper.onPage(page(900));
-    expect(seconds(take(keeper).outages)).toEqual([[0, 500]]);
+    expect(seconds(take(keeper).outages)).toEqual([[0.001, 500]]);
   });
 
   it("without a book is on record while it goes on, every minute", () => {
     const keeper = validKeeper(REST_RULES);
+    follow(keeper, 1, 1);
     take(keeper);
     keeper.onLost("disconnected", "broken");
     const told: [number, number][] = [];
@@ -390,11 +391,10 @@ describe("the time of a book", () => {
       for (const [from = 0, to = 0] of seconds(keeper.take()?.outages ?? [])) told.push([from, to]);
     }
     expect(told).toEqual([
-      [0, 60],
-      [60, 120],
-      [120, 180],
-      [180, 240],
-      [240, 300],
+      [1, 61],
+      [61, 121],
+      [121, 181],
+      [181, 241],
     ]);
   });
 
@@ -445,7 +445,7 @@ describe("a book that is not what it seems", () => {
       keeper.onUpdate(change(10 + s, 10 + s, T0 + s * SECOND_MS), arrivalAt(T0 + s * SECOND_MS, 2));
     expect(keeper.isValid).toBe(false);
     expect(resubscriptions).toBe(1);
-    expect(keeper.finish(T0 + 20 * SECOND_MS)?.outages).toMatchObject([{ startMs: T0, reason: "stale" }]);
+    expect(keeper.finish(T0 + 20 * SECOND_MS)?.outages).toMatchObject([{ startMs: T0 + 1, reason: "stale" }]);
   });
 
   it("is taken anew after a price with more digits than can be told apart", () => {
