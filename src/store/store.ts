@@ -265,6 +265,8 @@ export interface Store {
   figures(nowMs: number): Promise<StoreFigures>;
   /** One statement, read-only by the database's own means. */
   query(sql: string, signal: AbortSignal): Promise<QueryResult>;
+  /** As {@link query}, a few thousand rows at a time; at least one page, which has the columns. */
+  queryPages(sql: string, signal: AbortSignal, onPage: (page: QueryResult) => void): Promise<void>;
   /**
    * Called when the database cannot be reached: starts the embedded server again if it has died; waits for nobody
    * where the server is not ours.
