@@ -33,6 +33,8 @@ export interface SeriesState extends SeriesKey {
   readonly expectedCandles: number;
   readonly coveredCandles: number;
   readonly voidCandles: number;
+  /** Holes in what is expected: neither covered nor void. */
+  readonly gaps: number;
   /** Proven without a hole up to here; undefined when nothing is expected. */
   readonly completeToMs: number | undefined;
   /** The open time of the last stored candle; undefined when there is none. */
@@ -75,7 +77,6 @@ export interface VoidDoubt {
 export interface GapHistory extends SeriesKey {
   readonly market: string;
   readonly found: number;
-  readonly open: number;
   readonly repairedGaps: number;
   readonly repairedCandles: number;
   readonly voidGaps: number;
