@@ -176,12 +176,16 @@ class BackfillCommand {
           progress.stop();
           stderr(`${describeError(error)}; waiting for it, what was fetched is kept.\n`);
         },
-        onWait: ({ remaining, delayMs }) => {
+        onWait: ({ remaining, delayMs, asksLeft, leftMs }) => {
+          if (!hasWaited && !series.market.isActive) stderr(suspendedWords(series));
           hasWaited = true;
           progress.stop();
           const candles = formatCount(totalMs(remaining) / lengthMs);
           stderr(
-            `${candles} candles are not there yet; asking the exchange once more in ${formatDuration(delayMs)} before believing it.\n`,
+            `${candles} candles are not there yet; asking the exchange once more in ${formatDuration(delayMs)} before believing it` +
+              (asksLeft > 1
+                ? `, ${asksLeft} times and for ${formatDuration(leftMs)} at most.\n`
+                : "; what is missing then stays on record.\n"),
           );
         },
       });
@@ -234,4 +238,9 @@ class BackfillCommand {
     if (!this.#options.json) stdout("What is missing is on record: see `tickwell gaps`.\n");
     setExitStatus(EXIT.shortfall);
   }
+}
+
+/** Why an absence is doubted that would be believed of any other market. */
+function suspendedWords({ market }: Series): string {
+  return `${market.exchange} lists ${formatMarketName(market)} as suspended: without a later candle nobody knows whether the last day's are still to come.\n`;
 }

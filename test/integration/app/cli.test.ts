@@ -132,6 +132,24 @@ describe("exit statuses", () => {
   });
 });
 
+describe("a backfill of a market that is listed as suspended", () => {
+  it("says so, and how long it goes on asking", async () => {
+    const atMs = Math.floor(systemClock.nowMs() / 60_000) * 60_000 - 1_800_000;
+    const exchange = await newExchange([{ kind: "delisted", symbol: "BTC/USDT", at: atMs }]);
+    const folder = await newFolder(exchange.url);
+    const { status, stderr } = await runCommand([
+      ...folder.options,
+      ...["backfill", "binance:BTC/USDT", "1m", "--since", "1h", "--until", "10m"],
+    ]);
+    expect(status).toBe(3);
+    expect(stderr.match(/binance lists binance:BTC\/USDT as suspended: /g)).toHaveLength(1);
+    expect(stderr).toMatch(
+      /\d\d candles are not there yet; asking .* in \d+ ms before believing it, 3 times and for 10 min at most\./,
+    );
+    expect(stderr).toContain("; what is missing then stays on record.");
+  });
+});
+
 describe("a symbol the exchange has never listed", () => {
   it("is left out with file and key, while the others of its collector and of other collectors go on", async () => {
     const own = await createTestDatabase();
