@@ -20,8 +20,15 @@ const HOLES_MAX = 20;
 /** Nothing is stored before, and nobody asks for what comes after. */
 const ALWAYS: TimeRange = { startMs: 0, endMs: Date.UTC(9999, 0, 1) };
 
-/** Empty where a timeframe is asked for: trades and books have none. */
-export async function readLiveReport(store: Store, filter: SeriesFilter): Promise<LiveSeriesReport[]> {
+/**
+ * Empty where a timeframe is asked for: trades and books have none.
+ * @param only one of the two
+ */
+export async function readLiveReport(
+  store: Store,
+  filter: SeriesFilter,
+  only?: "trades" | "book",
+): Promise<LiveSeriesReport[]> {
   if (filter.timeframe !== undefined) return [];
   const measurements = await store.live.measure({
     window: filter.range ?? ALWAYS,
@@ -30,6 +37,7 @@ export async function readLiveReport(store: Store, filter: SeriesFilter): Promis
   const reports: LiveSeriesReport[] = [];
   for (const measured of measurements) {
     const isTrades = measured.dataType === "trades";
+    if (only !== undefined && (only === "trades") !== isTrades) continue;
     const missingTrades = isTrades ? await store.live.missingTrades(measured.marketId, filter.range) : [];
     reports.push({ measured, missingTrades });
   }

@@ -1,6 +1,6 @@
 // The configuration as commands need it: whole where there is one, the defaults where a command can do without.
-import { closest } from "fastest-levenshtein";
 import { existsSync } from "node:fs";
+import { didYouMean } from "../core/nearest-name.js";
 import type { MarketName } from "../core/model/market.js";
 import type { Store } from "../store/store.js";
 import { openStore } from "../store/open-store.js";
@@ -34,7 +34,7 @@ export function collectorFor(
   const ofExchange = collectors.filter((collector) => collector.exchange.name === exchange);
   if (!isExchangeName(exchange)) {
     throw usageError(
-      `market: found exchange "${exchange}", did you mean ${closest(exchange, EXCHANGES)}? Known: ${EXCHANGES.join(" ")}`,
+      `market: found exchange "${exchange}"${didYouMean(exchange, EXCHANGES)} known: ${EXCHANGES.join(" ")}`,
     );
   }
   return (

@@ -1,8 +1,8 @@
 // The venues by name.
-import { closest } from "fastest-levenshtein";
 import { systemClock } from "../core/clock.js";
 import { TickwellError } from "../core/fault.js";
 import { silentLog } from "../core/log.js";
+import { didYouMean } from "../core/nearest-name.js";
 import { transientBanMemory } from "../core/net/ban-memory.js";
 import { systemRandom } from "../core/random.js";
 import { createBinance } from "./binance/index.js";
@@ -41,7 +41,7 @@ export function createExchange(name: string, options: Partial<ExchangeOptions> =
   if (!isExchangeName(name)) {
     throw new TickwellError(
       { kind: "config" },
-      `unknown exchange "${name}"; did you mean "${closest(name, EXCHANGES)}"? known: ${EXCHANGES.join(", ")}`,
+      `unknown exchange "${name}"${didYouMean(name, EXCHANGES)} known: ${EXCHANGES.join(", ")}`,
     );
   }
   return FACTORIES[name]({
