@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
-import { formatMinute, formatTime } from "../../core/time.js";
+import { formatMinute, formatSecond, formatTime } from "../../core/time.js";
 import type { Gap, SeriesFilter, SeriesState, Store, Void } from "../../store/store.js";
 import { readRange } from "../arguments.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
@@ -111,7 +111,7 @@ function formatVoids(voids: readonly Void[]): string {
 function describeProof({ proof }: Void): string {
   const { asked = [] } = proof as { asked?: readonly { atMs: number }[] };
   const last = asked.at(-1);
-  return last === undefined ? "proven" : `asked ${asked.length} times, last ${formatMinute(last.atMs)}`;
+  return last === undefined ? "proven" : `asked ${asked.length} times, last ${formatSecond(last.atMs)}`;
 }
 
 const NAMES_MAX = 10;

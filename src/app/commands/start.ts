@@ -169,7 +169,10 @@ class StartCommand {
         const [first] = report.failures;
         monitor.noteCycle(name, report, first ? describeError(first.error) : null);
       },
-      onRepaired: (report) => this.#describeRepairs(collector, report),
+      onRepaired: (report) => {
+        this.#describeRepairs(collector, report);
+        monitor.note(name, { missing_candles: report.missingCandles });
+      },
       onChecked: (report) => this.#describeQuality(collector, report),
     });
     log.debug(`${collector.config.name} has stopped`);
