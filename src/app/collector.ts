@@ -45,6 +45,8 @@ export interface CollectorOptions {
   readonly retainedTradesMs?: number | undefined;
   /** Marks the markets as simulated, for good. */
   readonly isSimulated?: boolean;
+  /** Where the config was read from, for messages. */
+  readonly configFile?: string | undefined;
   /** Told of each cycle that came to its end without an error. */
   readonly onCycle?: (cycle: CycleRun) => void;
   /** Told of streams that fail and of those that are opened. */
@@ -110,6 +112,7 @@ export class Collector {
       log,
       alerts,
       isSimulated: options.isSimulated ?? false,
+      configFile: options.configFile,
     });
     this.#keeper = new CandleKeeper({
       store,
@@ -143,11 +146,17 @@ export class Collector {
   }
 
   /**
-   * Asks the exchange for its markets and enters those of the config. Done once; repeated calls return the same.
-   * @throws TickwellError `config` for a symbol the exchange has never listed; the exchange's error when it cannot be asked
+   * Asks the exchange for its markets and enters those of the config. Done once; repeated calls return the same. A symbol it
+   * has never listed is left out, with an error in the log and an alert.
+   * @throws TickwellError `config` when it has listed none of them; the exchange's error when it cannot be asked
    */
   prepare(signal: AbortSignal): Promise<readonly Series[]> {
     return this.#markets.series(signal);
+  }
+
+  /** Symbols of the config that are left out for now: the exchange has never listed them. */
+  get unknownSymbols(): readonly string[] {
+    return this.#markets.unknown.map(({ symbol }) => symbol);
   }
 
   /**

@@ -1,6 +1,5 @@
 // One document against its schema: what zod finds wrong becomes faults with file, line, key, what was found, what is
 // allowed, and the nearest thing that would have been right.
-import { closest, distance } from "fastest-levenshtein";
 import type { z } from "zod";
 import type { ConfigDocument, Place } from "./config-document.js";
 import { formatKeyPath, type ConfigFault, type KeyPath } from "./config-fault.js";
@@ -13,6 +12,7 @@ import {
   type ConfigFileKind,
   type JsonSchema,
 } from "./config-json-schema.js";
+import { nearestName } from "../core/nearest-name.js";
 import { maskText } from "../core/mask-text.js";
 import { isSecretKey } from "./config-secrets.js";
 
@@ -91,7 +91,7 @@ class Checker {
   #hint(key: string, allowed: readonly string[]): string {
     if (key === "<<") return "; merge keys are not read, write the values out";
     const [home] = homesOf(JSON_SCHEMAS[this.#kind], key);
-    const near = nearest(key, allowed);
+    const near = nearestName(key, allowed);
     if (near !== undefined) return `; did you mean ${near}?`;
     if (home !== undefined) return `; did you mean ${home}?`;
     const other = this.#kind === "collector" ? "instance" : "collector";
@@ -106,7 +106,7 @@ class Checker {
     if (value === undefined) return this.#fault(path, `is missing; expected ${expected}`);
     const names = (schema?.anyOf ?? [schema]).flatMap((branch) => branch?.enum ?? []).map(String);
     const isExpanded = this.#document.valueAt(path)?.isExpanded === true;
-    const near = typeof value === "string" && !isExpanded ? nearest(value, names) : undefined;
+    const near = typeof value === "string" && !isExpanded ? nearestName(value, names) : undefined;
     const hint =
       near !== undefined
         ? `; did you mean ${near}?`
@@ -178,16 +178,6 @@ function describeServerUrl(value: string): string {
 
 function cut(text: string): string {
   return text.length > FOUND_CHARS_MAX ? `${text.slice(0, FOUND_CHARS_MAX)}…` : text;
-}
-
-/** The known name that was probably meant; undefined when none is near. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined;
-  const lower = name.toLowerCase();
-  const near = closest(lower, [...known]);
-  // Two slips, or one swap of neighbours, in a word; one in a name as short as 1m.
-  const slipsMax = name.length <= 2 ? 1 : Math.max(2, Math.floor(near.length / 3));
-  return distance(lower, near) <= slipsMax ? near : undefined;
 }
 
 function valueAt(values: unknown, path: KeyPath): unknown {

@@ -1,5 +1,5 @@
 // Which markets a collector has: those of its config as the exchange lists them, and those the exchange has dropped.
-import { TickwellError } from "../core/fault.js";
+import { describeError, TickwellError } from "../core/fault.js";
 import { formatMarketName, type MarketInfo } from "../core/model/market.js";
 import type { Exchange } from "../exchanges/exchange.js";
 import type { Store, StoredMarket } from "../store/store.js";
@@ -14,17 +14,24 @@ export interface ConfiguredMarket {
   readonly hasVanished: boolean;
 }
 
+/** A symbol of the config that the exchange does not list and that was never collected: a slip, or a market to come. */
+export interface UnknownSymbol {
+  readonly symbol: string;
+  /** What the exchange has instead. */
+  readonly detail: string;
+}
+
 /**
  * Asks the exchange for its markets and enters those of the config, in the config's order. A market that was collected
- * before and is not listed any more stays, inactive: the others must go on without it.
- * @throws TickwellError `config` for a symbol that was never listed, `malformed_payload` for an empty list; the exchange's
- *   error when it cannot be asked
+ * before and is not listed any more stays, inactive; a symbol that nobody knows is left out: the others must go on without
+ * them.
+ * @throws TickwellError `malformed_payload` for an empty list; the exchange's error when it cannot be asked
  */
 export async function listConfiguredMarkets(
   { exchange, store, isSimulated }: { exchange: Exchange; store: Store; isSimulated: boolean },
   symbols: readonly string[],
   signal: AbortSignal,
-): Promise<ConfiguredMarket[]> {
+): Promise<{ markets: readonly ConfiguredMarket[]; unknown: readonly UnknownSymbol[] }> {
   const listed = await exchange.fetchMarkets(signal);
   if (listed.length === 0) {
     throw new TickwellError(
@@ -33,20 +40,32 @@ export async function listConfiguredMarkets(
     );
   }
   const known = (await store.listMarkets()).filter((market) => market.exchange === exchange.id);
-  const chosen = symbols.map((symbol) => chooseMarket(exchange.id, { listed, known }, symbol));
-  const stored = await store.putMarkets(
-    exchange.id,
-    chosen.map(({ market }) => market),
-    { isSimulated },
-  );
+  const chosen: { symbol: string; market: MarketInfo; hasVanished: boolean }[] = [];
+  const unknown: UnknownSymbol[] = [];
+  for (const symbol of symbols)
+    try {
+      chosen.push(chooseMarket(exchange.id, { listed, known }, symbol));
+    } catch (error) {
+      unknown.push({ symbol, detail: describeError(error) });
+    }
+  const stored =
+    chosen.length === 0
+      ? []
+      : await store.putMarkets(
+          exchange.id,
+          chosen.map(({ market }) => market),
+          { isSimulated },
+        );
   const bySymbol = new Map(stored.map((market) => [market.symbol, market]));
-  return chosen.map(({ symbol, market, hasVanished }) => {
+  const markets = chosen.map(({ symbol, market, hasVanished }) => {
     const found = bySymbol.get(market.symbol);
     if (!found) throw new Error(`${market.symbol} was stored and is not there`);
     return { symbol, market: found, hasVanished };
   });
+  return { markets, unknown };
 }
 
+/** @throws TickwellError `config` naming the nearest markets */
 function chooseMarket(
   exchange: string,
   { listed, known }: { listed: readonly MarketInfo[]; known: readonly StoredMarket[] },

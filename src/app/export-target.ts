@@ -1,6 +1,6 @@
 // Where an export goes and in which format, by the options of the command, and the writing itself.
 import { once } from "node:events";
-import { closest } from "fastest-levenshtein";
+import { didYouMean } from "../core/nearest-name.js";
 import { usageError } from "./arguments.js";
 import { EXPORT_FORMATS, type ExportFormat } from "./candle-files/candle-text.js";
 import { writeOutputFile } from "./candle-files/output-file.js";
@@ -38,9 +38,7 @@ function readFormat(text: string): ExportFormat {
   if (format !== undefined) return format;
   const supported = `this version writes ${EXPORT_FORMATS.join(" and ")}`;
   if (text === "parquet") throw usageError(`--format: parquet cannot be written yet; ${supported}`);
-  throw usageError(
-    `--format: found "${text}", did you mean ${closest(text, [...EXPORT_FORMATS])}? ${supported}`,
-  );
+  throw usageError(`--format: found "${text}"${didYouMean(text, EXPORT_FORMATS)} ${supported}`);
 }
 
 function formatOfName(path: string): ExportFormat {

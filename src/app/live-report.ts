@@ -2,7 +2,7 @@
 import { systemClock } from "../core/clock.js";
 import { formatDuration } from "../core/duration.js";
 import type { TimeRange } from "../core/range.js";
-import { formatMinute, formatTime } from "../core/time.js";
+import { formatMillisecond, formatSecond, formatTime } from "../core/time.js";
 import type { LiveMeasurement } from "../store/live-quality.js";
 import type { MissingTradeRange } from "../store/live-records.js";
 import type { SeriesFilter, Store } from "../store/store.js";
@@ -20,8 +20,15 @@ const HOLES_MAX = 20;
 /** Nothing is stored before, and nobody asks for what comes after. */
 const ALWAYS: TimeRange = { startMs: 0, endMs: Date.UTC(9999, 0, 1) };
 
-/** Empty where a timeframe is asked for: trades and books have none. */
-export async function readLiveReport(store: Store, filter: SeriesFilter): Promise<LiveSeriesReport[]> {
+/**
+ * Empty where a timeframe is asked for: trades and books have none.
+ * @param only one of the two
+ */
+export async function readLiveReport(
+  store: Store,
+  filter: SeriesFilter,
+  only?: "trades" | "book",
+): Promise<LiveSeriesReport[]> {
   if (filter.timeframe !== undefined) return [];
   const measurements = await store.live.measure({
     window: filter.range ?? ALWAYS,
@@ -30,6 +37,7 @@ export async function readLiveReport(store: Store, filter: SeriesFilter): Promis
   const reports: LiveSeriesReport[] = [];
   for (const measured of measurements) {
     const isTrades = measured.dataType === "trades";
+    if (only !== undefined && (only === "trades") !== isTrades) continue;
     const missingTrades = isTrades ? await store.live.missingTrades(measured.marketId, filter.range) : [];
     reports.push({ measured, missingTrades });
   }
@@ -38,14 +46,18 @@ export async function readLiveReport(store: Store, filter: SeriesFilter): Promis
 
 /** What is missing, a table each for trades and books; empty text where nothing is. */
 export function formatLiveGaps(reports: readonly LiveSeriesReport[]): string {
-  const trades = reports.flatMap(({ measured, missingTrades }) =>
-    missingTrades.slice(-HOLES_MAX).map((hole) => [measured.market, ...rangeCells(hole), idsOf(hole)]),
+  const trades = rowsOf(
+    reports.flatMap(({ measured: { market }, missingTrades }) =>
+      missingTrades.slice(-HOLES_MAX).map((hole) => ({ market, hole, words: idsOf(hole) })),
+    ),
   );
-  const books = reports
-    .filter(({ measured }) => measured.dataType === "orderbook")
-    .flatMap(({ measured }) =>
-      measured.holes.map((hole) => [measured.market, ...rangeCells(hole), `${hole.reason}: ${hole.detail}`]),
-    );
+  const books = rowsOf(
+    reports
+      .filter(({ measured }) => measured.dataType === "orderbook")
+      .flatMap(({ measured: { market, holes } }) =>
+        holes.map((hole) => ({ market, hole, words: `${hole.reason}: ${hole.detail}` })),
+      ),
+  );
   const columns = (what: string) => [
     { title: "market" },
     { title: "from (UTC)" },
@@ -118,13 +130,13 @@ export function liveJson(reports: readonly LiveSeriesReport[]): object[] {
   }));
 }
 
-function rangeCells({ startMs, endMs }: TimeRange): [string, string] {
-  return [formatInstant(startMs), formatInstant(endMs)];
-}
-
-/** Outages of a book are short: to the second. */
-function formatInstant(timeMs: number): string {
-  return formatMinute(Math.floor(timeMs / 1_000) * 1_000);
+/** To the second, or all to the millisecond: an outage of a book may last a fraction of a second. */
+function rowsOf(
+  holes: readonly { readonly market: string; readonly hole: TimeRange; readonly words: string }[],
+): string[][] {
+  const isFine = holes.some(({ hole: { startMs, endMs } }) => startMs % 1_000 !== 0 || endMs % 1_000 !== 0);
+  const format = isFine ? formatMillisecond : formatSecond;
+  return holes.map(({ market, hole, words }) => [market, format(hole.startMs), format(hole.endMs), words]);
 }
 
 function idsOf({ afterId, beforeId, endMs }: MissingTradeRange): string {

@@ -1,7 +1,8 @@
 // From what a user wrote to a market of an exchange: the unified symbol, the exchange's own, or a near miss with the
 // names that were probably meant.
-import { closest, distance } from "fastest-levenshtein";
+import { distance } from "fastest-levenshtein";
 import { TickwellError } from "../core/fault.js";
+import { didYouMean } from "../core/nearest-name.js";
 import { parseMarketName, type MarketInfo, type MarketName } from "../core/model/market.js";
 import { isTimeframe, TIMEFRAMES, type Timeframe } from "../core/timeframe.js";
 
@@ -22,7 +23,7 @@ export function readTimeframe(text: string): Timeframe {
   if (isTimeframe(text)) return text;
   throw new TickwellError(
     { kind: "config" },
-    `timeframe: found "${text}", did you mean ${closest(text, [...TIMEFRAMES])}? Known: ${TIMEFRAMES.join(" ")}`,
+    `timeframe: found "${text}"${didYouMean(text, TIMEFRAMES)} known: ${TIMEFRAMES.join(" ")}`,
   );
 }
 

@@ -165,9 +165,10 @@ export class Runtime {
     });
   }
 
-  collector(config: CollectorConfig): Collector {
+  collector(config: CollectorConfig, configFile?: string): Collector {
     const collector = new Collector({
       config,
+      configFile,
       exchange: this.#exchange(config),
       store: this.#store,
       pipeline: this.pipeline,

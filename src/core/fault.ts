@@ -51,7 +51,10 @@ function describe(error: unknown, told: Set<unknown>): string {
   if (told.has(error)) return "…";
   told.add(error);
   const words = wordsOf(error, told);
-  return error.cause === undefined ? words : `${words} (${describe(error.cause, told)})`;
+  if (error.cause === undefined) return words;
+  const cause = describe(error.cause, told);
+  // Who wraps an error often says its words already.
+  return words.includes(cause) ? words : `${words} (${cause})`;
 }
 
 function wordsOf(error: Error, told: Set<unknown>): string {

@@ -26,3 +26,13 @@ export function formatMinute(timeMs: number): string {
     .replace("T", " ")
     .replace(/(:00)?Z$/, "");
 }
+
+/** `2024-01-01 00:00:00` for people, UTC: where times of any second stand below each other. */
+export function formatSecond(timeMs: number): string {
+  return formatMillisecond(timeMs).slice(0, -4);
+}
+
+/** `2024-01-01 00:00:00.000` */
+export function formatMillisecond(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace("T", " ").slice(0, -1);
+}

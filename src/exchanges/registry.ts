@@ -1,8 +1,8 @@
 // The venues by name.
-import { closest } from "fastest-levenshtein";
 import { systemClock } from "../core/clock.js";
 import { TickwellError } from "../core/fault.js";
 import { silentLog } from "../core/log.js";
+import { didYouMean } from "../core/nearest-name.js";
 import { transientBanMemory } from "../core/net/ban-memory.js";
 import { systemRandom } from "../core/random.js";
 import { createBinance } from "./binance/index.js";
@@ -32,11 +32,11 @@ export function isExchangeName(name: string): name is ExchangeName {
   return Object.hasOwn(FACTORIES, name);
 }
 
-/** For a name that is none of {@link EXCHANGES}: names the nearest. */
+/** For a name that is none of {@link EXCHANGES}: suggests one that is near. */
 export function unknownExchange(name: string): TickwellError {
   return new TickwellError(
     { kind: "config" },
-    `unknown exchange "${name}", did you mean ${closest(name, EXCHANGES)}? Known: ${EXCHANGES.join(" ")}`,
+    `unknown exchange "${name}"${didYouMean(name, EXCHANGES)} known: ${EXCHANGES.join(", ")}`,
   );
 }
 

@@ -123,6 +123,7 @@ export async function readSeriesStates(pool: Pool, filter: SeriesFilter): Promis
     ends: number[];
     covered_ms: number;
     void_ms: number;
+    gaps: number;
     covered_end: number | null;
     first_hole: number | null;
     collected_to: number | null;
@@ -132,7 +133,7 @@ export async function readSeriesStates(pool: Pool, filter: SeriesFilter): Promis
             (SELECT coalesce(array_agg((extract(epoch FROM lower(r)) * 1000)::float8 ORDER BY r), '{}') FROM unnest(c.wanted) r) AS starts,
             (SELECT coalesce(array_agg((extract(epoch FROM upper(r)) * 1000)::float8 ORDER BY r), '{}') FROM unnest(c.wanted) r) AS ends,
             coalesce(proven.covered_ms, 0)::bigint AS covered_ms, coalesce(proven.void_ms, 0)::bigint AS void_ms,
-            proven.covered_end, lower(h.ranges) AS first_hole, c.collected_to
+            (SELECT count(*) FROM unnest(h.ranges)) AS gaps, proven.covered_end, lower(h.ranges) AS first_hole, c.collected_to
      FROM holes h JOIN chosen c USING (market_id, timeframe)
      LEFT JOIN LATERAL (
        SELECT sum(part.ms) FILTER (WHERE v.evidence <> 'exchange_void') AS covered_ms,
@@ -157,6 +158,7 @@ export async function readSeriesStates(pool: Pool, filter: SeriesFilter): Promis
       expectedCandles: expected.reduce((sum, range) => sum + candlesIn(range, row.timeframe), 0),
       coveredCandles: row.covered_ms / lengthMs,
       voidCandles: row.void_ms / lengthMs,
+      gaps: row.gaps,
       completeToMs: row.first_hole ?? expected.at(-1)?.endMs,
       latestCoveredMs: row.covered_end === null ? undefined : row.covered_end - lengthMs,
       collectedToMs: row.collected_to ?? undefined,
@@ -170,7 +172,6 @@ export async function readGapHistory(pool: Pool): Promise<GapHistory[]> {
     market: string;
     timeframe: Timeframe;
     found: number;
-    open: number;
     repaired_gaps: number;
     repaired_candles: number;
     void_gaps: number;
@@ -178,7 +179,6 @@ export async function readGapHistory(pool: Pool): Promise<GapHistory[]> {
     revisions: number;
   }>(
     `SELECT s.market_id, e.name || ':' || m.symbol AS market, s.timeframe, count(g.id) AS found,
-            count(g.id) FILTER (WHERE g.closed_at IS NULL) AS open,
             count(g.id) FILTER (WHERE g.repaired_records > 0) AS repaired_gaps, coalesce(sum(g.repaired_records), 0)::bigint AS repaired_candles,
             count(g.id) FILTER (WHERE g.void_records > 0) AS void_gaps, coalesce(sum(g.void_records), 0)::bigint AS void_candles,
             (SELECT count(*) FROM candle_revisions r WHERE r.market_id = s.market_id AND r.timeframe = s.timeframe) AS revisions
@@ -191,7 +191,6 @@ export async function readGapHistory(pool: Pool): Promise<GapHistory[]> {
     market: row.market,
     timeframe: row.timeframe,
     found: row.found,
-    open: row.open,
     repairedGaps: row.repaired_gaps,
     repairedCandles: row.repaired_candles,
     voidGaps: row.void_gaps,

@@ -311,10 +311,16 @@ export class PostgresStore implements Store {
     return readOperatingFigures(this.#database, nowMs);
   }
 
-  query(sql: string, signal: AbortSignal): Promise<QueryResult> {
-    return this.#database.attempt("run the query", async () => {
-      return await this.#cancellable(this.#readers, signal, (client) => queryReadOnly(client, sql));
-    });
+  async query(sql: string, signal: AbortSignal): Promise<QueryResult> {
+    const pages: QueryResult[] = [];
+    await this.queryPages(sql, signal, (page) => void pages.push(page));
+    return { columns: pages[0]?.columns ?? [], rows: pages.flatMap(({ rows }) => rows) };
+  }
+
+  queryPages(sql: string, signal: AbortSignal, onPage: (page: QueryResult) => void): Promise<void> {
+    return this.#database.attempt("run the query", () =>
+      this.#cancellable(this.#readers, signal, (client) => queryReadOnly(client, sql, onPage, signal)),
+    );
   }
 
   refreshAggregates(signal: AbortSignal): Promise<TimeRange[]> {

@@ -1,6 +1,7 @@
 // One read-only statement of the user's, by PostgreSQL's own means: the extended protocol takes a single statement, the
-// transaction is read-only, a superuser session first becomes a role that may only read, and PREPARE takes nothing but
-// queries. Without the last, a DO block would take the superuser's role back and COPY to a program.
+// transaction is read-only, a superuser session first becomes a role that may only read, and a cursor takes nothing but
+// queries. Without the last, a DO block would take the superuser's role back and COPY to a program. The cursor also hands
+// out any number of rows a page at a time.
 import type { PoolClient, QueryArrayConfig, QueryArrayResult } from "pg";
 import { TickwellError } from "../core/fault.js";
 import { errorCode } from "./database-error.js";
@@ -17,27 +18,42 @@ const OID = {
   timestamptz: 1184,
   jsonb: 3802,
 } as const;
-/** The SQLSTATE classes that are the statement's own fault: syntax, names, types, values, rights, read-only. */
-const STATEMENT_FAULT = /^(42|22|25006|0A|21|2201|P0)/;
+/** The SQLSTATE classes that are the statement's own fault: syntax, names, types, values, rights, read-only, a `$1`. */
+const STATEMENT_FAULT = /^(42|22|25006|0A|21|2201|P0|08P01)/;
 const SYNTAX_ERROR = "42601";
 
-const PREPARE = "PREPARE tickwell_query AS\n";
-/** PREPARE does not take these two; what begins so cannot be anything else, and cannot change anything. */
+const CURSOR = "DECLARE tickwell_query NO SCROLL CURSOR FOR\n";
+/** Rows of a page: some hundred kilobytes. */
+const PAGE_ROWS = 5_000;
+/** A cursor does not take these two; what begins so cannot be anything else, and cannot change anything. */
 const TELLS_ONLY = /^\s*(EXPLAIN|SHOW)\b/i;
 
 /**
- * Runs one statement.
- * @throws TickwellError `bad_request` when the statement itself is at fault, with the position of the mistake.
+ * Runs one statement and hands out its rows, page by page; at least one page, which has the columns.
+ * @throws TickwellError `bad_request` when the statement itself is at fault, with the position of the mistake; the signal's
+ *   reason between two pages
  */
-export async function queryReadOnly(client: PoolClient, sql: string): Promise<QueryResult> {
+export async function queryReadOnly(
+  client: PoolClient,
+  sql: string,
+  onPage: (page: QueryResult) => void,
+  signal: AbortSignal,
+): Promise<void> {
   await client.query("BEGIN TRANSACTION READ ONLY");
   try {
     await client.query(
       `SELECT CASE WHEN rolsuper THEN set_config('role', 'pg_read_all_data', true) END FROM pg_roles WHERE rolname = current_user`,
     );
-    if (TELLS_ONLY.test(sql)) return await run(client, sql);
-    await run(client, PREPARE + sql);
-    return await run(client, "EXECUTE tickwell_query");
+    if (TELLS_ONLY.test(sql)) return onPage(await run(client, sql));
+    // All rows are wanted, not the first ones soon.
+    await client.query("SET LOCAL cursor_tuple_fraction = 1");
+    await run(client, CURSOR + sql);
+    for (;;) {
+      const page = await run(client, `FETCH ${PAGE_ROWS} FROM tickwell_query`);
+      signal.throwIfAborted();
+      onPage(page);
+      if (page.rows.length < PAGE_ROWS) return;
+    }
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined || !STATEMENT_FAULT.test(code)) throw error;
@@ -49,7 +65,7 @@ export async function queryReadOnly(client: PoolClient, sql: string): Promise<Qu
   } finally {
     // Fails when the connection is gone, which the statement's own error has said already.
     await client.query("ROLLBACK").catch(() => undefined);
-    // The session is used again: neither the prepared statement nor a session's advisory lock may stay in it.
+    // The session is used again: nothing of the statement's, such as an advisory lock, may stay in it.
     await client.query("DISCARD ALL").catch(() => undefined);
   }
 }
@@ -94,7 +110,7 @@ function isoTime(text: string): string {
 
 function describeMistake(error: unknown, sql: string): string {
   if (!(error instanceof Error)) return String(error);
-  const offset = TELLS_ONLY.test(sql) ? 0 : PREPARE.length;
+  const offset = TELLS_ONLY.test(sql) ? 0 : CURSOR.length;
   const position = "position" in error ? Number(error.position) - offset : NaN;
   const hint = "hint" in error && typeof error.hint === "string" ? ` (${error.hint})` : "";
   if (!Number.isInteger(position)) return error.message + hint;

@@ -33,6 +33,8 @@ export interface SeriesState extends SeriesKey {
   readonly expectedCandles: number;
   readonly coveredCandles: number;
   readonly voidCandles: number;
+  /** Holes in what is expected: neither covered nor void. */
+  readonly gaps: number;
   /** Proven without a hole up to here; undefined when nothing is expected. */
   readonly completeToMs: number | undefined;
   /** The open time of the last stored candle; undefined when there is none. */
@@ -75,7 +77,6 @@ export interface VoidDoubt {
 export interface GapHistory extends SeriesKey {
   readonly market: string;
   readonly found: number;
-  readonly open: number;
   readonly repairedGaps: number;
   readonly repairedCandles: number;
   readonly voidGaps: number;
@@ -265,6 +266,8 @@ export interface Store {
   figures(nowMs: number): Promise<StoreFigures>;
   /** One statement, read-only by the database's own means. */
   query(sql: string, signal: AbortSignal): Promise<QueryResult>;
+  /** As {@link query}, a few thousand rows at a time; at least one page, which has the columns. */
+  queryPages(sql: string, signal: AbortSignal, onPage: (page: QueryResult) => void): Promise<void>;
   /**
    * Called when the database cannot be reached: starts the embedded server again if it has died; waits for nobody
    * where the server is not ours.

@@ -9,6 +9,10 @@ import type { CandleKeeper, PassOutcome, Series } from "./candle-keeper.js";
 export interface Waiting {
   readonly remaining: readonly TimeRange[];
   readonly delayMs: number;
+  /** So often the exchange is asked again at most, unless that brings the end nearer. */
+  readonly asksLeft: number;
+  /** And for so long, all pauses together. */
+  readonly leftMs: number;
 }
 
 /** A range that no pass brings nearer is left as a gap after so many. */
@@ -50,7 +54,13 @@ export async function backfillRange(
     missingBefore = missingMs;
     const delayMs = Math.max(outcome.nextAskMs - keeper.nowMs(), 0);
     if (fruitless >= FRUITLESS_PASSES_MAX || delayMs > WAIT_MAX_MS) return outcome;
-    hooks.onWait?.({ remaining: outcome.remaining, delayMs });
+    const asksLeft = FRUITLESS_PASSES_MAX - fruitless;
+    hooks.onWait?.({
+      remaining: outcome.remaining,
+      delayMs,
+      asksLeft,
+      leftMs: delayMs + (asksLeft - 1) * WAIT_MAX_MS,
+    });
     await clock.sleep(delayMs, signal);
   }
 }

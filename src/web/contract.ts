@@ -32,24 +32,34 @@ const dataType = z.enum(DATA_TYPES);
 
 // ── parameters ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** What to say of a parameter that has to be given; zod's own words where it was. */
+export const required = {
+  error: ({ input }: { readonly input?: unknown }) => (input === undefined ? "is missing" : undefined),
+};
+
 const LATEST_MS = Date.parse("9999-01-01T00:00:00Z");
+/** A number below is March 1973 in milliseconds, before there was an exchange, and any day of ours in seconds. */
+const EARLIEST_NUMBER_MS = 1e11;
 
 /** ISO-8601 or epoch ms in, epoch ms out. */
 const timeParam = z
   .string()
   .max(40)
   .transform((text, context) => {
-    const timeMs = parseTime(text) ?? (/^\d{1,10}$/.test(text) ? Number(text) : undefined);
+    const isSeconds = /^\d{1,11}$/.test(text) && Number(text) > 0 && Number(text) < EARLIEST_NUMBER_MS;
+    const timeMs = text === "0" ? 0 : isSeconds ? undefined : parseTime(text);
     if (timeMs !== undefined && timeMs >= 0 && timeMs < LATEST_MS) return timeMs;
     context.addIssue({
       code: "custom",
-      message: `found "${text}", expected ISO-8601 such as 2026-01-31T12:00:00Z, or epoch milliseconds`,
+      message: isSeconds
+        ? `found "${text}", which would be epoch seconds; expected epoch milliseconds, ${text}000, or ISO-8601`
+        : `found "${text}", expected ISO-8601 such as 2026-01-31T12:00:00Z, or epoch milliseconds`,
     });
     return z.NEVER;
   });
 
 const marketParam = z
-  .string()
+  .string(required)
   .min(1)
   .max(100)
   .meta({ description: "exchange:symbol", examples: ["binance:BTC/USDT"] });
@@ -85,6 +95,10 @@ const from = timeParam
 const to = timeParam
   .optional()
   .meta({ description: "exclusive; ISO-8601 or epoch ms; default now", examples: ["2026-01-02T00:00:00Z"] });
+
+const timeframeParam = z
+  .enum(TIMEFRAMES as [Timeframe, ...Timeframe[]], required)
+  .meta({ description: "length of a candle" });
 
 const paging = {
   limit: limitParam(PAGE_ROWS_MAX)
@@ -535,7 +549,7 @@ export const ROUTES = {
     method: "GET",
     path: "/candles",
     summary: "Stored candles of one series, in order of time",
-    query: z.strictObject({ market: marketParam, timeframe, ...rowStream }),
+    query: z.strictObject({ market: marketParam, timeframe: timeframeParam, ...rowStream }),
     answer: page(candleSchema),
     formats: ["csv", "ndjson"],
   },

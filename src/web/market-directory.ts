@@ -1,4 +1,4 @@
-// Finds markets by name for every route; a name nobody knows is answered with those that may have been meant.
+// Finds markets by name for every route, ours or the exchange's; a name nobody knows is answered with those that may have been meant.
 import { distance } from "fastest-levenshtein";
 import type { Clock } from "../core/clock.js";
 import { formatMarketName } from "../core/model/market.js";
@@ -14,6 +14,7 @@ const NEAREST_MAX = 3;
 export class MarketDirectory {
   readonly #store: Pick<Store, "listMarkets">;
   readonly #clock: Clock;
+  /** `binance:BTC/USDT`, and the exchange's own `binance:BTCUSDT` */
   #byName = new Map<string, StoredMarket>();
   #byId = new Map<number, StoredMarket>();
   #readMs = -Infinity;
@@ -26,7 +27,7 @@ export class MarketDirectory {
 
   async all(): Promise<readonly StoredMarket[]> {
     await this.#refresh(FRESH_MS);
-    return [...this.#byName.values()];
+    return [...this.#byId.values()];
   }
 
   /** As last read. */
@@ -61,7 +62,7 @@ export class MarketDirectory {
   /** Names that look like this one, the nearest first. */
   nearest(name: string): string[] {
     const wanted = name.toUpperCase().slice(0, 100);
-    return [...this.#byName.values()]
+    return [...this.#byId.values()]
       .map((market) => ({
         name: formatMarketName(market),
         steps: Math.min(
@@ -83,7 +84,10 @@ export class MarketDirectory {
 
   async #read(): Promise<void> {
     const markets = await this.#store.listMarkets();
-    this.#byName = new Map(markets.map((market) => [formatMarketName(market), market]));
+    this.#byName = new Map([
+      ...markets.map((market) => [`${market.exchange}:${market.nativeSymbol}`, market] as const),
+      ...markets.map((market) => [formatMarketName(market), market] as const),
+    ]);
     this.#byId = new Map(markets.map((market) => [market.id, market]));
     this.#readMs = this.#clock.nowMs();
   }

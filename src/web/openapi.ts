@@ -21,7 +21,7 @@ const PROBLEMS = {
   400: "A parameter is wrong; `parameter` names it.",
   401: "A token is needed.",
   403: "Not from here, or not allowed.",
-  404: "There is no such market or task; `nearest` has those that may have been meant.",
+  404: "There is no such market or task, or nothing is stored of the market that was asked for; `nearest` has those that may have been meant.",
   414: "A part of the path is longer than any of ours.",
   429: "Too many requests from this address.",
   503: "The database does not answer; ask again.",

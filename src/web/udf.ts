@@ -7,6 +7,7 @@ import type { TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { floorToTimeframe, timeframeMs, TIMEFRAMES, type Timeframe } from "../core/timeframe.js";
 import type { StoredMarket } from "../store/store.js";
+import { required } from "./contract.js";
 import { ApiProblem, problemOfIssues } from "./problem.js";
 import type { RouteParts } from "./routes/call.js";
 
@@ -35,11 +36,11 @@ const RESOLUTIONS: Readonly<Record<Timeframe, string>> = {
 };
 
 const seconds = z
-  .string()
+  .string(required)
   .regex(/^-?\d{1,11}$/, "expected epoch seconds")
   .transform(Number);
-const symbol = z.string().min(1).max(100);
-const resolution = z.string().min(1).max(10);
+const symbol = z.string(required).min(1).max(100);
+const resolution = z.string(required).min(1).max(10);
 
 const searchQuery = z.object({
   query: z.string().max(100).default(""),

@@ -67,7 +67,7 @@ function expectTrueFills(
   const expected = rows.map(({ id, fills: count }) => {
     const own = fills.splice(0, count);
     const qty = new DecimalSum();
-    for (const each of own) qty.add(each.qty as Decimal);
+    for (const each of own) qty.add(each.qty);
     const [{ timeMs, side, price } = { timeMs: 0, side: "", price: "" }] = own;
     return { id, lastId: own.at(-1)?.id, timeMs, side, price, qty: qty.toDecimal() };
   });

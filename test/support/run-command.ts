@@ -12,12 +12,13 @@ export interface CommandResult {
 }
 
 /**
+ * @param options.onStdout told of each piece that is written
  * @param argv without `node` and the program's name: `["query", "SELECT 1"]`
  * @param options.signal stands for Ctrl-C
  */
 export async function runCommand(
   argv: readonly string[],
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly onStdout?: (text: string) => void } = {},
 ): Promise<CommandResult> {
   const signal = options.signal ?? new AbortController().signal;
   setMaxListeners(0, signal);
@@ -25,7 +26,10 @@ export async function runCommand(
   let stdout = "";
   let stderr = "";
   const context: CommandContext = {
-    stdout: (text) => (stdout += text),
+    stdout: (text) => {
+      stdout += text;
+      options.onStdout?.(text);
+    },
     stderr: (text) => (stderr += text),
     signal,
     log: silentLog,

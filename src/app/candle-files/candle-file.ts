@@ -1,5 +1,5 @@
 // A file of candles in any format that can be read, as a stream of rows.
-import { closest } from "fastest-levenshtein";
+import { didYouMean } from "../../core/nearest-name.js";
 import { usageError } from "../arguments.js";
 import { openBinanceZip } from "./binance-zip.js";
 import type { Assets } from "./csv-layout.js";
@@ -24,7 +24,7 @@ export function readFileFormat(text: string): FileFormat {
   const format = FILE_FORMATS.find((known) => known === text);
   if (format !== undefined) return format;
   throw usageError(
-    `--format: found "${text}", did you mean ${closest(text, [...FILE_FORMATS])}? this version reads ${FILE_FORMATS.join(", ")}`,
+    `--format: found "${text}"${didYouMean(text, FILE_FORMATS)} this version reads ${FILE_FORMATS.join(", ")}`,
   );
 }
 

@@ -24,7 +24,7 @@ import { collectorFor, loadSettings, withStore } from "../settings.js";
 import { formatCount, formatPercent } from "../table.js";
 
 interface BackfillOptions extends GlobalOptions {
-  readonly since: string;
+  readonly since?: string;
   readonly until?: string;
 }
 
@@ -34,14 +34,15 @@ export function addBackfillCommand(program: Command, context: CommandContext): v
     .description("fill a range of candles or trades now; safe to interrupt and to repeat")
     .argument("<market>", "such as binance:BTC/USDT")
     .argument("<timeframe>", "such as 1m; or trades")
-    .requiredOption("--since <time>", "from this time on: a date, a time, epoch ms, or how long ago (30d)")
+    // Asked for below and not by the parser, which would tell of it before it tells of an option it does not know.
+    .option("--since <time>", "from this time on (required): a date, a time, epoch ms, or how long ago (30d)")
     .option("--until <time>", "up to this time; default now")
     .action(async (market: string, timeframe: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<BackfillOptions>();
       const name = readMarketName(market);
       const wanted: Wanted = {
         name,
-        timeframe: timeframe === "trades" ? timeframe : readTimeframe(timeframe),
+        timeframe: readWanted(timeframe),
         range: readWantedRange(options),
       };
       const settings = await loadSettings(options);
@@ -52,7 +53,18 @@ export function addBackfillCommand(program: Command, context: CommandContext): v
     });
 }
 
-function readWantedRange(options: BackfillOptions): TimeRange {
+function readWanted(text: string): Wanted["timeframe"] {
+  if (text === "trades") return text;
+  if (text === "book")
+    throw usageError("book: no exchange gives past order books; they are kept from the stream, by `start`");
+  return readTimeframe(text);
+}
+
+function readWantedRange(options: Pick<BackfillOptions, "since" | "until">): TimeRange {
+  if (options.since === undefined)
+    throw usageError(
+      "--since is missing: a date (2024-01-01), a time, epoch milliseconds, or how long ago (30d)",
+    );
   const nowMs = systemClock.nowMs();
   const startMs = readTime("--since", options.since, nowMs);
   const endMs = options.until === undefined ? nowMs : readTime("--until", options.until, nowMs);
@@ -176,12 +188,16 @@ class BackfillCommand {
           progress.stop();
           stderr(`${describeError(error)}; waiting for it, what was fetched is kept.\n`);
         },
-        onWait: ({ remaining, delayMs }) => {
+        onWait: ({ remaining, delayMs, asksLeft, leftMs }) => {
+          if (!hasWaited && !series.market.isActive) stderr(suspendedWords(series));
           hasWaited = true;
           progress.stop();
           const candles = formatCount(totalMs(remaining) / lengthMs);
           stderr(
-            `${candles} candles are not there yet; asking the exchange once more in ${formatDuration(delayMs)} before believing it.\n`,
+            `${candles} candles are not there yet; asking the exchange once more in ${formatDuration(delayMs)} before believing it` +
+              (asksLeft > 1
+                ? `, ${asksLeft} times and for ${formatDuration(leftMs)} at most.\n`
+                : "; what is missing then stays on record.\n"),
           );
         },
       });
@@ -234,4 +250,9 @@ class BackfillCommand {
     if (!this.#options.json) stdout("What is missing is on record: see `tickwell gaps`.\n");
     setExitStatus(EXIT.shortfall);
   }
+}
+
+/** Why an absence is doubted that would be believed of any other market. */
+function suspendedWords({ market }: Series): string {
+  return `${market.exchange} lists ${formatMarketName(market)} as suspended: without a later candle nobody knows whether the last day's are still to come.\n`;
 }

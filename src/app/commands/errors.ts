@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
-import { formatMinute, formatTime } from "../../core/time.js";
+import { formatMinute, formatSecond, formatTime } from "../../core/time.js";
 import type { OpenAlert } from "../../store/alert-records.js";
 import type { ErrorSummary } from "../../store/error-records.js";
 import { readTime } from "../arguments.js";
@@ -46,10 +46,11 @@ interface Report {
 }
 
 function toText({ sinceMs, errors, alerts }: Report): string {
+  const since = formatMinute(Math.floor(sinceMs / 1_000) * 1_000);
   const failed =
     errors.length === 0
-      ? `No request has failed since ${formatSecond(sinceMs)} UTC.\n`
-      : `Failed requests since ${formatSecond(sinceMs)} UTC\n${formatErrors(errors)}`;
+      ? `No request has failed since ${since} UTC.\n`
+      : `Failed requests since ${since} UTC\n${formatErrors(errors)}`;
   const open =
     alerts.length === 0 ? "No alert is open.\n" : `Open alerts\n${formatAlerts(alerts, systemClock.nowMs())}`;
   return `${failed}\n${open}`;
@@ -106,10 +107,6 @@ function formatSymbols(symbols: readonly string[]): string {
   const shown = symbols.slice(0, SYMBOLS_SHOWN).join(", ");
   const others = symbols.length - SYMBOLS_SHOWN;
   return others > 0 ? `${shown} and ${formatCount(others)} more` : shown;
-}
-
-function formatSecond(timeMs: number): string {
-  return formatMinute(Math.floor(timeMs / 1_000) * 1_000);
 }
 
 /** What an exchange sent may hold anything, also what moves a terminal's cursor. */

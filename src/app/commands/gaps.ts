@@ -2,11 +2,12 @@
 import type { Command } from "commander";
 import { systemClock } from "../../core/clock.js";
 import { formatDuration } from "../../core/duration.js";
-import { formatMinute, formatTime } from "../../core/time.js";
+import { formatMinute, formatSecond, formatTime } from "../../core/time.js";
 import type { Gap, SeriesFilter, SeriesState, Store, Void } from "../../store/store.js";
 import { readRange } from "../arguments.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
 import { formatLiveGaps, formatLiveStates, liveJson, readLiveReport } from "../live-report.js";
+import { LIVE_EXPORTS, type LiveExport } from "./export-live.js";
 import { loadSettings, withStore } from "../settings.js";
 import { readStoredFilter } from "../stored-series.js";
 import { formatCount, formatPercent, formatTable } from "../table.js";
@@ -23,7 +24,7 @@ export function addGapsCommand(program: Command, context: CommandContext): void 
     .command("gaps")
     .description("list gaps and voids, and how far each series is complete")
     .option("--market <market>", "only this market, such as binance:BTC/USDT")
-    .option("--timeframe <timeframe>", "only this timeframe, such as 1m")
+    .option("--timeframe <timeframe>", "only this timeframe, such as 1m; or trades, or book")
     .option("--since <time>", "from this time on: a date, a time, epoch ms, or how long ago (30d)")
     .option("--until <time>", "up to this time")
     .action(async (_options: unknown, command: Command) => {
@@ -31,8 +32,18 @@ export function addGapsCommand(program: Command, context: CommandContext): void 
       const { instance } = await loadSettings(options);
       const range = readRange(options, systemClock.nowMs());
       await withStore(context, options, { url: instance.storage.url, role: "reader" }, async (store) => {
-        const filter = { ...(await readStoredFilter(store, options)), ...(range ? { range } : {}) };
-        await printGaps(store, filter, options, context);
+        const { market, timeframe } = options;
+        const data = LIVE_EXPORTS.find((known) => known === timeframe);
+        const named = await readStoredFilter(store, {
+          ...(market === undefined ? {} : { market }),
+          ...(timeframe === undefined || data !== undefined ? {} : { timeframe }),
+        });
+        await printGaps(
+          store,
+          { ...named, ...(range ? { range } : {}) },
+          { json: options.json, data },
+          context,
+        );
       });
     });
 }
@@ -40,14 +51,14 @@ export function addGapsCommand(program: Command, context: CommandContext): void 
 async function printGaps(
   store: Store,
   filter: SeriesFilter,
-  options: GapsOptions,
+  options: { readonly json: boolean | undefined; readonly data: LiveExport | undefined },
   context: CommandContext,
 ): Promise<void> {
   const [gaps, voids, states, live] = await Promise.all([
-    store.gaps(filter),
-    store.voids(filter),
-    store.seriesStates(filter),
-    readLiveReport(store, filter),
+    ...(options.data === undefined
+      ? ([store.gaps(filter), store.voids(filter), store.seriesStates(filter)] as const)
+      : ([[], [], []] as const)),
+    readLiveReport(store, filter, options.data),
   ]);
   if (options.json) {
     context.stdout(
@@ -100,7 +111,7 @@ function formatVoids(voids: readonly Void[]): string {
 function describeProof({ proof }: Void): string {
   const { asked = [] } = proof as { asked?: readonly { atMs: number }[] };
   const last = asked.at(-1);
-  return last === undefined ? "proven" : `asked ${asked.length} times, last ${formatMinute(last.atMs)}`;
+  return last === undefined ? "proven" : `asked ${asked.length} times, last ${formatSecond(last.atMs)}`;
 }
 
 const NAMES_MAX = 10;

@@ -62,6 +62,8 @@ class StartCommand {
   readonly #signal: AbortSignal;
   /** Aborted when one collector cannot go on: all of them stop, and the process ends with its error. */
   readonly #failed: AbortController;
+  /** Collectors that have nothing to collect: the others go on without them. */
+  readonly #idle = new Set<string>();
   /** By collector: the kinds of faults of its last cycle. */
   readonly #failing = new Map<string, string>();
 
@@ -92,12 +94,17 @@ class StartCommand {
     let api: ApiServer | undefined;
     try {
       if (!this.#options.once) api = await this.#openApi(runtime);
-      const running = collectors.map((config) => this.#runCollector(runtime.collector(config), runtime));
+      const { files } = this.#settings;
+      const running = collectors.map((config, i) =>
+        this.#runCollector(runtime.collector(config, files.collectors[i]), runtime),
+      );
       const errors: unknown[] = [];
       running.forEach((each, i) => {
         each.catch((error: unknown) => {
-          errors.push(error);
           const name = collectors[i]?.name ?? "";
+          const isAlone = this.#idle.size === collectors.length;
+          if (!this.#idle.has(name) || isAlone) errors.push(error);
+          else log.error(`${describeError(error)} The other collectors go on`);
           runtime.monitor.note(name, { state: "stopped", detail: describeError(error) });
           runtime.alerts.raise({
             key: stoppedKey(name),
@@ -107,7 +114,7 @@ class StartCommand {
             text: describeError(error),
           });
           // What runs for good stops together; what runs once may come to its own end.
-          if (!this.#options.once) this.#failed.abort(error);
+          if (!this.#options.once && !this.#idle.has(name)) this.#failed.abort(error);
         });
       });
       await Promise.allSettled(running);
@@ -144,7 +151,15 @@ class StartCommand {
     const { log } = this.#context;
     const { name, exchange } = collector.config;
     monitor.note(name, { exchange: exchange.name, state: "starting" });
-    if (!(await this.#reach(collector))) return;
+    try {
+      if (!(await this.#reach(collector))) return;
+    } catch (error) {
+      if (classifyError(error).kind === "config") {
+        this.#idle.add(name);
+        if (this.#options.once) this.#context.setExitStatus(EXIT.failed);
+      }
+      throw error;
+    }
     monitor.note(name, { state: "running" });
     alerts.resolve(stoppedKey(name), `collector ${name} runs again`);
     if (this.#options.once || !collector.config.mode.live) return this.#runOnce(collector);
@@ -154,7 +169,10 @@ class StartCommand {
         const [first] = report.failures;
         monitor.noteCycle(name, report, first ? describeError(first.error) : null);
       },
-      onRepaired: (report) => this.#describeRepairs(collector, report),
+      onRepaired: (report) => {
+        this.#describeRepairs(collector, report);
+        monitor.note(name, { missing_candles: report.missingCandles });
+      },
       onChecked: (report) => this.#describeQuality(collector, report),
     });
     log.debug(`${collector.config.name} has stopped`);
@@ -165,7 +183,7 @@ class StartCommand {
     const { setExitStatus } = this.#context;
     const collected = await collector.runCollectionCycle(this.#signal);
     this.#describe(collector, collected);
-    if (collected.failures.length > 0) setExitStatus(EXIT.failed);
+    if (collected.failures.length + collector.unknownSymbols.length > 0) setExitStatus(EXIT.failed);
     const repaired = await collector.runBackfillCycle(this.#signal);
     this.#describeRepairs(collector, repaired);
     const checked = await collector.runQualityCheckCycle(this.#signal);

@@ -19,13 +19,11 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       const options = command.optsWithGlobals<GlobalOptions>();
       const { instance } = await loadSettings(options);
       await withStore(context, options, { url: instance.storage.url, role: "reader" }, async (store) => {
-        const [states, quarantine, history, live] = await Promise.all([
+        const [states, quarantine, live] = await Promise.all([
           store.seriesStates({}),
           store.quarantineCounts(),
-          store.gapHistory(),
           readLiveReport(store, {}),
         ]);
-        const openGaps = new Map(history.map((each) => [`${each.market} ${each.timeframe}`, each.open]));
         // The embedded database's password is the user's own, made here and needed to connect; another's is not repeated.
         const connection =
           instance.storage.url === "embedded" ? store.connectionString : maskText(store.connectionString);
@@ -39,6 +37,7 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
                 timeframe: state.timeframe,
                 stored_candles: state.coveredCandles,
                 void_candles: state.voidCandles,
+                open_gaps: state.gaps,
                 missing_candles: state.expectedCandles - state.coveredCandles - state.voidCandles,
                 complete_to: state.completeToMs === undefined ? null : formatTime(state.completeToMs),
               })),
@@ -58,8 +57,9 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
             state.market,
             state.timeframe,
             formatCount(state.coveredCandles),
+            formatCount(state.expectedCandles - proven),
+            formatCount(state.gaps),
             formatPercent(proven, state.expectedCandles),
-            formatCount(openGaps.get(`${state.market} ${state.timeframe}`) ?? 0),
             state.completeToMs === undefined
               ? "–"
               : `${formatMinute(state.completeToMs)} (${formatDuration(nowMs - state.completeToMs)} ago)`,
@@ -69,8 +69,9 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
           { title: "market" },
           { title: "timeframe" },
           { title: "candles", align: "right" },
-          { title: "proven", align: "right" },
+          { title: "missing", align: "right" },
           { title: "open gaps", align: "right" },
+          { title: "proven", align: "right" },
           { title: "complete to (UTC)" },
         ] as const;
         context.stdout(

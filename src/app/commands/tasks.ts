@@ -1,7 +1,7 @@
 // `tickwell tasks [list|retry|cleanup]`: the backfill tasks, what became of each, failed ones again, old ones away.
 import type { Command } from "commander";
 import { parseDuration } from "../../core/duration.js";
-import { formatMinute, formatTime } from "../../core/time.js";
+import { formatMinute, formatSecond, formatTime } from "../../core/time.js";
 import { TASK_STATUSES, type BackfillTask, type TaskQueue, type TaskStatus } from "../../store/task-queue.js";
 import { readInteger, usageError } from "../arguments.js";
 import type { CommandContext, GlobalOptions } from "../command-context.js";
@@ -136,7 +136,7 @@ function formatTasks(tasks: readonly BackfillTask[]): string {
 
 function nextTry({ status, nextAttemptMs }: BackfillTask): string {
   if (status !== "pending") return "";
-  return nextAttemptMs === undefined ? "at once" : formatMinute(nextAttemptMs);
+  return nextAttemptMs === undefined ? "at once" : formatSecond(nextAttemptMs);
 }
 
 /** One line of the table, whatever an exchange's error page held. */

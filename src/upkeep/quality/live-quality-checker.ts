@@ -87,8 +87,16 @@ function warningsOf(measured: LiveMeasurement): QualityFinding[] {
     tally.checksumFailures,
     `${counted(tally.checksumFailures, "checksum")} differed`,
   );
-  warn("malformed", tally.malformed, `${counted(tally.malformed, "message")} could not be read, or held what cannot be`);
-  warn("shed", tally.shed, `${counted(tally.shed, "record")} dropped because the store did not take what came in`);
+  warn(
+    "malformed",
+    tally.malformed,
+    `${counted(tally.malformed, "message")} could not be read, or held what cannot be`,
+  );
+  warn(
+    "shed",
+    tally.shed,
+    `${counted(tally.shed, "record")} dropped because the store did not take what came in`,
+  );
   warn(
     "built_differences",
     tally.builtDifferences,

@@ -1,4 +1,5 @@
 // Candles, trades and books: the rows themselves, in pages or streamed.
+import { formatMarketName } from "../../core/model/market.js";
 import { timeframeMs, ceilToTimeframe } from "../../core/timeframe.js";
 import type { TimeRange } from "../../core/range.js";
 import { formatTime } from "../../core/time.js";
@@ -8,12 +9,13 @@ import {
   type RowPageRequest,
   type RowPosition,
 } from "../../store/api/row-pages.js";
-import type { RangeState } from "../../store/api/ledger-pages.js";
+import type { LedgerKey, RangeState } from "../../store/api/ledger-pages.js";
 import type { StoredMarket } from "../../store/store.js";
 import { PAGE_ROWS_DEFAULT, type Book, type RowFormat } from "../contract.js";
 import { decodeCursor, encodeCursor } from "../cursor.js";
 import { document, separatorOf, type Freshness, type RowsReply } from "../reply.js";
-import { rangeOf, type Call, type Route } from "./call.js";
+import { ApiProblem } from "../problem.js";
+import { rangeOf, type Call, type Route, type RouteParts } from "./call.js";
 
 /** Rows of a page while everything is streamed: half a megabyte or so; a book of 400 levels a side takes 20 KB. */
 const STREAM_PAGE_ROWS = { candles: 5_000, trades: 5_000, books: 250 } as const;
@@ -28,6 +30,7 @@ export const candles: Route<"candles"> = async (call) => {
   const nowMs = clock.nowMs();
   const asked = rangeOf(query, { nowMs });
   const state = await store.api.rangeState(key, asked);
+  await checkStored(call, market, key, state);
   // Without a beginning, the series' own: what nobody has asked for is not missing.
   const range = query.from === undefined ? fromSeries(asked, state) : asked;
   return rowsReply(call, {
@@ -51,7 +54,9 @@ export const trades: Route<"trades"> = async (call) => {
   const market = await directory.find(query.market);
   const nowMs = clock.nowMs();
   const range = rangeOf(query, { nowMs });
-  const state = await store.api.rangeState({ marketId: market.id, dataType: "trades", timeframe: "" }, range);
+  const key = { marketId: market.id, dataType: "trades", timeframe: "" } as const;
+  const state = await store.api.rangeState(key, range);
+  await checkStored(call, market, key, state);
   return rowsReply(call, {
     market,
     name: `${market.exchange}-${market.nativeSymbol}-trades`,
@@ -73,10 +78,9 @@ export const book: Route<"book"> = async (call) => {
     if (live?.book) return document({ data: [toBook(live.book)], next_cursor: null });
   }
   const range = isOne ? { startMs: 0, endMs: (query.at ?? nowMs) + 1 } : rangeOf(query, { nowMs });
-  const state = await store.api.rangeState(
-    { marketId: market.id, dataType: "orderbook", timeframe: "" },
-    range,
-  );
+  const key = { marketId: market.id, dataType: "orderbook", timeframe: "" } as const;
+  const state = await store.api.rangeState(key, range);
+  await checkStored(call, market, key, state);
   return rowsReply(isOne ? { ...call, query: { ...query, order: "desc" as const, limit: 1 } } : call, {
     market,
     name: `${market.exchange}-${market.nativeSymbol}-book`,
@@ -88,6 +92,33 @@ export const book: Route<"book"> = async (call) => {
     isLast: isOne,
   });
 };
+
+/**
+ * An empty answer is one about what is collected: what is not must not look like it.
+ * @throws ApiProblem 404 naming what is stored of the market
+ */
+async function checkStored(
+  { board }: Pick<RouteParts, "board">,
+  market: StoredMarket,
+  { dataType, timeframe }: LedgerKey,
+  state: RangeState,
+): Promise<void> {
+  if (state.series !== undefined) return;
+  const series = await board.series(market.id);
+  // Known, and all of it is too old to be kept.
+  if (series.some((each) => each.data_type === dataType && (each.timeframe ?? "") === timeframe)) return;
+  const nameOf = (type: LedgerKey["dataType"], length: string | null): string =>
+    type === "ohlcv" ? (length ?? "") : type === "orderbook" ? "book" : type;
+  const stored = series.map((each) => nameOf(each.data_type, each.timeframe));
+  const parameter = dataType === "ohlcv" ? "timeframe" : "market";
+  throw new ApiProblem(
+    404,
+    `${parameter}: nothing is stored of ${formatMarketName(market)} ${nameOf(dataType, timeframe)}; stored: ${stored.length === 0 ? "nothing yet" : stored.join(", ")}`,
+    dataType === "ohlcv"
+      ? { parameter, nearest: series.flatMap((each) => each.timeframe ?? []) }
+      : { parameter },
+  );
+}
 
 interface RowSource {
   readonly market: StoredMarket;

@@ -81,7 +81,12 @@ describe("exit statuses", () => {
       ["backfill", "binance:BTC/USDT", "1m", "--since", "2024-01-02", "--until", "2024-01-01"],
       "is not before",
     ],
-    [["backfill", "binance:BTC/USDT", "1m"], "--since"],
+    [["backfill", "binance:BTC/USDT", "1m"], "--since is missing"],
+    [["backfill", "binance:BTC/USDT", "1m", "--sinse", "1d"], "unknown option '--sinse'"],
+    [["backfill", "binance:BTC/USDT", "1m", "--sinse", "1d"], "Did you mean --since?"],
+    [["backfill", "binance:BTC/USDT", "book", "--since", "1d"], "no exchange gives past order books"],
+    [["backfill", "binance:BTC/USDT", "weekly", "--since", "1h"], 'found "weekly"; known: 1m'],
+    [["backfill", "kraken:BTC/USDT", "1m", "--since", "1h"], 'unknown exchange "kraken"; known: binance'],
     [["start", "--duration", "soon"], "expected a duration"],
     [["start", "--twice"], "unknown option '--twice'"],
     [["strat"], "Did you mean start?"],
@@ -99,19 +104,18 @@ describe("exit statuses", () => {
     expect(await run(...argv)).toMatchObject({ status: 0, stderr: "" });
   });
 
-  it("is 2 when one of several collectors names a market there is none of, and nothing keeps running", async () => {
+  it("is 2 when no collector names a market there is", async () => {
     const exchange = await newExchange();
-    // Slow to answer, so that the other collector is under way by then.
-    const slow = await newExchange([{ kind: "slow", endpoint: "exchangeInfo", delay_ms: 2_000 }]);
-    const folder = await newFolder(exchange.url);
-    const wrong = await newFolder(slow.url, { name: "wrong", symbols: [{ symbol: "BTC/USDX" }] });
-    const both = ["-c", folder.configs, "-c", `${wrong.configs}/collector/test.yml`];
-    const cli = spawnCli([...both, "--data-dir", folder.dataDir, "start"]);
-    const { status, stderr } = await cli.ended;
-    expect({ status, stderr }).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining("did you mean binance:BTC/USDT") as string,
+    const folder = await newFolder(exchange.url, {
+      symbols: [{ symbol: "BTC/USDX" }, { symbol: "BNB/USDX" }],
     });
+    const wrong = await newFolder(exchange.url, { name: "wrong", symbols: [{ symbol: "ETH/USDX" }] });
+    const both = ["-c", folder.configs, "-c", `${wrong.configs}/collector/test.yml`];
+    const { status, stderr } = await spawnCli([...both, "--data-dir", folder.dataDir, "start"]).ended;
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^tickwell: (test|wrong): nothing to collect: .*collector\/test.yml: symbols\[0\].*; did you mean binance:/m,
+    );
   }, 30_000);
 
   it("is 1 for `start --once` when the exchange cannot be reached", async () => {
@@ -131,6 +135,57 @@ describe("exit statuses", () => {
     expect(stderr).toContain("the database cannot be reached");
     expect(stderr).not.toContain("secret");
   });
+});
+
+describe("a backfill of a market that is listed as suspended", () => {
+  it("says so, and how long it goes on asking", async () => {
+    const atMs = Math.floor(systemClock.nowMs() / 60_000) * 60_000 - 1_800_000;
+    const exchange = await newExchange([{ kind: "delisted", symbol: "BTC/USDT", at: atMs }]);
+    const folder = await newFolder(exchange.url);
+    const { status, stderr } = await runCommand([
+      ...folder.options,
+      ...["backfill", "binance:BTC/USDT", "1m", "--since", "1h", "--until", "10m"],
+    ]);
+    expect(status).toBe(3);
+    expect(stderr.match(/binance lists binance:BTC\/USDT as suspended: /g)).toHaveLength(1);
+    expect(stderr).toMatch(
+      /\d\d candles are not there yet; asking .* in \d+ ms before believing it, 3 times and for 10 min at most\./,
+    );
+    expect(stderr).toContain("; what is missing then stays on record.");
+  });
+});
+
+describe("a symbol the exchange has never listed", () => {
+  it("is left out with file and key, while the others of its collector and of other collectors go on", async () => {
+    const own = await createTestDatabase();
+    try {
+      const exchange = await newExchange();
+      const symbols = [{ symbol: "BTC/USDT" }, { symbol: "SLO/USDT" }];
+      const folder = await newFolder(exchange.url, { symbols }, own.url);
+      const wrong = await newFolder(exchange.url, { name: "wrong", symbols: [{ symbol: "ETH/USDX" }] });
+      const both = ["-c", folder.configs, "-c", `${wrong.configs}/collector/test.yml`];
+      const cli = spawnCli([...both, "--data-dir", folder.dataDir, "start"]);
+      await cli.says(
+        /test\.yml: symbols\[1\]\.symbol: binance has no market .*SLO\/USDT.*did you mean binance:SOL/,
+        20_000,
+      );
+      await cli.says("wrong: nothing to collect: ", 20_000);
+      await cli.says(/test: \d+ candles in 1 series; nothing missing/, 20_000);
+      await cli.says("test leaves out SLO/USDT", 20_000);
+      const { status, stderr } = await cli.kill("SIGINT");
+      expect(status).toBe(0);
+      expect(stderr).toContain("The other collectors go on");
+      const open = await own.sql("SELECT key, severity FROM alerts ORDER BY key");
+      expect(open).toEqual([
+        { key: "stopped:wrong", severity: "critical" },
+        { key: "symbols:test", severity: "warning" },
+      ]);
+      const once = await runCommand([...folder.options, "start", "--once"]);
+      expect(once).toMatchObject({ status: 1, stdout: "" });
+    } finally {
+      await own.drop();
+    }
+  }, 60_000);
 });
 
 describe("stdout", () => {

@@ -112,6 +112,19 @@ describe("gaps", () => {
     );
   });
 
+  it("lists only trades or only books where that is asked for", async () => {
+    const trades = await run("gaps", "--timeframe", "trades");
+    expect([trades.status, trades.stderr]).toEqual([0, ""]);
+    expect(trades.stdout).toMatch(/^Trades: known to be missing/);
+    expect(trades.stdout).not.toContain("book");
+    const book = await run("gaps", "--timeframe", "book", "--json");
+    expect(JSON.parse(book.stdout)).toMatchObject({
+      gaps: [],
+      series: [],
+      live: [{ market: MARKET, data_type: "orderbook" }],
+    });
+  });
+
   it("gives the same as JSON, and nothing of it where a timeframe is asked for", async () => {
     const { live } = JSON.parse((await run("gaps", "--json")).stdout) as { live: readonly object[] };
     expect(live).toEqual([

@@ -120,7 +120,9 @@ describe("query", () => {
     expect((await query("SELECT 1,\n  nothing FROM ohlcv")).stderr).toContain(
       'column "nothing" does not exist, at line 2, column 3',
     );
-    expect((await query("SELEC 1")).stderr).toContain('syntax error at or near "SELEC", at line 1, column 1');
+    const { stderr } = await query("SELEC 1");
+    expect(stderr).toContain('syntax error at or near "SELEC", at line 1, column 1');
+    expect(stderr.split('SELEC"')).toHaveLength(2);
   });
 
   it.each([
@@ -140,6 +142,41 @@ describe("query", () => {
     const { status, stdout } = await query(sql, "--json");
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toEqual(answer);
+  });
+
+  it("hands out any number of rows in pages, as a table with its titles once", async () => {
+    const { status, stdout, stderr } = await query(
+      "SELECT n, CASE WHEN n > 12000 THEN 'a longer word' ELSE 'short' END AS word FROM generate_series(1, 12345) n",
+    );
+    expect([status, stderr]).toEqual([0, "12,345 rows\n"]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(12_346);
+    expect(lines.filter((line) => line.includes("word") && !line.includes("longer"))).toHaveLength(1);
+    expect([lines[1], lines[12_345]]).toEqual(["   1  short", "12345  a longer word"]);
+  });
+
+  it("hands out any number of rows in pages, as one JSON document", async () => {
+    const { stdout } = await query("SELECT n FROM generate_series(1, 10000) n", "--json");
+    const { columns, rows } = JSON.parse(stdout) as { columns: string[]; rows: number[][] };
+    expect(columns).toEqual(["n"]);
+    expect(rows.map(([n]) => n)).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
+  });
+
+  it("ends between two pages when it is told to, and says that there may be more", async () => {
+    const stop = new AbortController();
+    const folder = await newFolder();
+    let written = 0;
+    const { status, stderr } = await runCommand(
+      [...folder.options, "query", "SELECT generate_series(1, 100000000) AS n"],
+      {
+        signal: stop.signal,
+        onStdout: () => {
+          if (++written === 2) stop.abort(new Error("stopped by the user"));
+        },
+      },
+    );
+    expect(status).toBe(1);
+    expect(stderr).toBe("Stopped after 10,000 rows; there may be more.\n");
   });
 
   it("explains, and says no more than the result on stdout", async () => {

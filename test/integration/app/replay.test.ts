@@ -71,10 +71,7 @@ it.each(["aggregated", "raw"])(
       expect(report).toMatchObject({ sessions: 1 });
       expect(report.trades).toBeGreaterThan(15);
       const rows = "SELECT trade_id::int AS id, price::text, quantity::text, side FROM trades ORDER BY 1";
-      const [live, again] = [
-        await first.sql<{ id: number }>(rows),
-        await second.sql<{ id: number }>(rows),
-      ];
+      const [live, again] = [await first.sql<{ id: number }>(rows), await second.sql<{ id: number }>(rows)];
       // The last second before the kill is in one of them only.
       const lastId = Math.min(live.at(-1)?.id ?? 0, again.at(-1)?.id ?? 0);
       const upTo = (all: readonly { id: number }[]) => all.filter(({ id }) => id <= lastId);

@@ -48,7 +48,8 @@ afterAll(() => world.close());
 /** What means something here, so that the routes' own work is reached. */
 const MEANINGFUL: Record<string, readonly string[]> = {
   market: ["binance:BTC/USDT", "okx:ETH/USDT"],
-  timeframe: ["1m"],
+  // As often as all the others, which are not stored.
+  timeframe: Array<string>(12).fill("1m"),
   from: ["2024-01-01", String(minuteMs(100)), "0"],
   to: ["2024-01-01T10:00:00Z", "2030-01-01"],
   at: ["2024-01-01T09:41:00Z"],

@@ -410,8 +410,66 @@ describe("bad input", () => {
     expect(problem.detail.length).toBeGreaterThan(10);
   });
 
+  it.each([
+    ["/api/v1/candles", "market", "timeframe=1m"],
+    ["/api/v1/candles", "timeframe", `market=${BTC}`],
+    ["/api/v1/trades", "market", ""],
+    ["/api/v1/book", "market", ""],
+    ["/api/v1/coverage", "market", ""],
+    ["/udf/history", "symbol", "resolution=1&to=1704067200"],
+    ["/udf/history", "to", `symbol=${BTC}&resolution=1`],
+  ])("%s says that %s is missing", async (path, parameter, query) => {
+    const response = await fetch(`${url}${path}?${query}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ parameter, detail: `${parameter}: is missing` });
+  });
+
+  it.each([
+    ["/api/v1/candles", "from", `market=${BTC}&timeframe=1m&from=1704067200`],
+    ["/api/v1/candles", "to", `market=${BTC}&timeframe=1m&to=1704067200`],
+    ["/api/v1/book", "at", `market=${BTC}&at=1704067200`],
+    ["/api/v1/errors/summary", "from", "from=1704067200"],
+  ])("%s takes no epoch seconds for milliseconds in %s", async (path, parameter, query) => {
+    const response = await fetch(`${url}${path}?${query}`);
+    expect(response.status).toBe(400);
+    const problem = problemSchema.parse(await response.json());
+    expect(problem.parameter).toBe(parameter);
+    expect(problem.detail).toContain("epoch milliseconds, 1704067200000");
+  });
+
+  it("answers what is not stored of a market with what is", async () => {
+    const refusal = async (path: string, query: Record<string, string>): Promise<unknown> => {
+      const response = await get(path, query);
+      expect(response.headers.get("content-type")).toMatch(/^application\/problem\+json/);
+      return { ...problemSchema.parse(await response.json()), type: undefined };
+    };
+    const candles = { market: BTC, timeframe: "3m", from: time(0), format: "csv" };
+    expect(await refusal("/api/v1/candles", candles)).toMatchObject({
+      status: 404,
+      detail: "timeframe: nothing is stored of binance:BTC/USDT 3m; stored: 1m, book, trades",
+      parameter: "timeframe",
+      nearest: ["1m"],
+    });
+    for (const [path, what] of [
+      ["/api/v1/trades", "trades"],
+      ["/api/v1/book", "book"],
+    ] as const)
+      expect(await refusal(path, { market: "okx:ETH/USDT" })).toMatchObject({
+        status: 404,
+        detail: `market: nothing is stored of okx:ETH/USDT ${what}; stored: 1m`,
+        parameter: "market",
+      });
+  });
+
+  it("knows a market by the exchange's own name too", async () => {
+    const response = await get("/api/v1/candles", { market: "okx:ETH-USDT", timeframe: "1m", limit: 1 });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-disposition") ?? "").not.toContain("BTC");
+    await response.text();
+  });
+
   it("answers an unknown market with the nearest", async () => {
-    const response = await get("/api/v1/candles", { market: "binance:BTCUSDT", timeframe: "1m" });
+    const response = await get("/api/v1/candles", { market: "binance:BTCUSD", timeframe: "1m" });
     expect(response.status).toBe(404);
     const problem = problemSchema.parse(await response.json());
     expect(problem.parameter).toBe("market");

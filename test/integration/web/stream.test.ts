@@ -209,7 +209,7 @@ describe("a client", () => {
       ["{", null],
       [{ op: "subscribe", channel: "trade" }, "channel"],
       [{ op: "subscribe", channel: "trades", markets: [] }, "markets"],
-      [{ op: "subscribe", channel: "trades", markets: ["binance:BTCUSDT"], id: 5 }, "markets"],
+      [{ op: "subscribe", channel: "trades", markets: ["binance:BTCUSD"], id: 5 }, "markets"],
       [{ op: "dance" }, "op"],
       [{ op: "ping", more: 1 }, "more"],
       [[], null],

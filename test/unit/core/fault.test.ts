@@ -16,6 +16,13 @@ describe("describeError", () => {
     expect(describeError(error)).toBe("no answer (refused (port closed))");
   });
 
+  it("does not say twice what the error says of its cause already", () => {
+    const cause = new Error('syntax error at or near "SELEC"');
+    expect(describeError(new Error(`the query was refused: ${cause.message}, at line 1`, { cause }))).toBe(
+      'the query was refused: syntax error at or near "SELEC", at line 1',
+    );
+  });
+
   it("tells anything that was thrown", () => {
     expect(describeError("a word")).toBe("a word");
     expect(describeError(undefined)).toBe("undefined");

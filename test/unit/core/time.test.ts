@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { formatMinute, formatTime, parseTime } from "../../../src/core/time.js";
+import {
+  formatMillisecond,
+  formatMinute,
+  formatSecond,
+  formatTime,
+  parseTime,
+} from "../../../src/core/time.js";
 
 describe("parseTime", () => {
   it.each([
@@ -71,5 +77,12 @@ describe("formatting a time", () => {
     expect(formatMinute(Date.UTC(2024, 0, 1, 10, 0))).toBe("2024-01-01 10:00");
     expect(formatMinute(Date.UTC(2024, 0, 1, 10, 0, 30))).toBe("2024-01-01 10:00:30");
     expect(formatMinute(Date.UTC(2024, 0, 1, 10, 0, 0, 500))).toBe("2024-01-01 10:00:00.500");
+  });
+
+  it("writes every time to the second, or the millisecond, where they stand in one column", () => {
+    expect(formatSecond(Date.UTC(2024, 0, 1))).toBe("2024-01-01 00:00:00");
+    expect(formatSecond(Date.UTC(2024, 0, 1, 10, 0, 30, 999))).toBe("2024-01-01 10:00:30");
+    expect(formatMillisecond(Date.UTC(2024, 0, 1))).toBe("2024-01-01 00:00:00.000");
+    expect(formatMillisecond(Date.UTC(2024, 0, 1, 0, 0, 0, 246))).toBe("2024-01-01 00:00:00.246");
   });
 });
