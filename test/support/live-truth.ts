@@ -1,7 +1,6 @@
 // What is stored of live streams against the simulator's truth, and against the ledger.
 import { expect } from "vitest";
 import type { GroundTruth } from "../../simulator/ground-truth.js";
-import type { Decimal } from "../../src/core/decimal.js";
 import type { TradeGrain } from "../../src/core/model/trade.js";
 import type { TimeRange } from "../../src/core/range.js";
 import { DecimalSum } from "../../src/pipeline/fold/decimal-sum.js";
