@@ -77,7 +77,7 @@ export function App(): JSX.Element {
       </header>
       <main id="main" tabIndex={-1}>
         {page === "market" ? (
-          <MarketPage name={name} />
+          <MarketPage key={name} name={name} />
         ) : page === "repairs" ? (
           <Repairs status={status} />
         ) : page === "quality" ? (

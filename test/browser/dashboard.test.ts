@@ -187,6 +187,29 @@ describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("says that it is live also when the connection opened before the page was drawn", async () => {
+    const { url } = await startProgram();
+    const { page } = await openPage({});
+    // A stream that opens at once: after the script ran, before anything of the page listens.
+    await page.addInitScript(() => {
+      class Opened extends EventTarget {
+        static readonly OPEN = 1;
+        readonly readyState = 1;
+        onopen?: () => void;
+        constructor() {
+          super();
+          queueMicrotask(() => this.onopen?.());
+        }
+        send(): void {
+          // Nobody is there.
+        }
+      }
+      (globalThis as unknown as { WebSocket: unknown }).WebSocket = Opened;
+    });
+    await page.goto(url);
+    await page.getByRole("status").first().getByText("live").waitFor({ timeout: 10_000 });
+  });
+
   it("says when the program is gone, and goes on when it is back", async () => {
     const { url, port, kill } = await startProgram();
     const { page } = await openPage({});

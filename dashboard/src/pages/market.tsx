@@ -12,7 +12,7 @@ import {
   type Trade,
 } from "../api.js";
 import { formatCount, formatDuration, formatPercent, formatUtc } from "../format.js";
-import { useAddress, useAsked, useStream } from "../hooks.js";
+import { useAddress, useAsked, useStream, useStreamOpenings } from "../hooks.js";
 import { CandleChart } from "../parts/chart.js";
 import { Badge, Loaded, marketHref, Time } from "../parts/common.js";
 
@@ -174,16 +174,22 @@ function Ladder({ book }: { book: Book }): JSX.Element {
   );
 }
 
+/** What was asked for and what was told may overlap. */
+function newestOnce(trades: readonly Trade[]): Trade[] {
+  const once = new Map(trades.map((trade) => [trade.trade_id, trade]));
+  return [...once.values()].sort((a, b) => b.trade_id - a.trade_id).slice(0, TRADES_SHOWN);
+}
+
 function Tape({ market }: { market: string }): JSX.Element {
   const [trades, setTrades] = useState<readonly Trade[]>([]);
+  const openings = useStreamOpenings();
   useEffect(() => {
     const stop = new AbortController();
-    setTrades([]);
     ask<Page<Trade>>("/trades", { market, order: "desc", limit: TRADES_SHOWN }, { signal: stop.signal })
-      .then(({ data }) => setTrades((before) => [...before, ...data].slice(0, TRADES_SHOWN)))
+      .then(({ data }) => setTrades((before) => newestOnce([...before, ...data])))
       .catch(() => undefined);
     return () => stop.abort();
-  }, [market]);
+  }, [market, openings]);
   const waiting = useRef<Trade[]>([]);
   const frame = useRef<number>();
   useStream("trades", [market], (message) => {
@@ -192,7 +198,7 @@ function Tape({ market }: { market: string }): JSX.Element {
     frame.current ??= requestAnimationFrame(() => {
       frame.current = undefined;
       const fresh = waiting.current.splice(0).reverse();
-      setTrades((before) => [...fresh, ...before].slice(0, TRADES_SHOWN));
+      setTrades((before) => newestOnce([...fresh, ...before]));
     });
   });
   return (

@@ -14,7 +14,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, type Candle, type Gap, type Page } from "../api.js";
 import { formatDuration, formatUtc } from "../format.js";
-import { useStream } from "../hooks.js";
+import { useStream, useStreamOpenings } from "../hooks.js";
 
 const PAGE = 1_000;
 /** So many candles before the left edge, older ones are asked for. */
@@ -63,6 +63,7 @@ export function CandleChart({
     volume: ISeriesApi<"Histogram">;
     candles: Candles;
     draw: () => void;
+    catchUp: () => void;
   }>();
   const latestGaps = useRef(gaps);
   latestGaps.current = gaps;
@@ -218,7 +219,8 @@ export function CandleChart({
       const iso = new Date(time * 1_000).toISOString();
       setLegend(`${formatUtc(iso, false)} UTC   O ${bar.open}  H ${bar.high}  L ${bar.low}  C ${bar.close}`);
     });
-    parts.current = { chart, price, volume, candles, draw };
+    const catchUp = (): void => void load({ order: "desc" }).catch(report);
+    parts.current = { chart, price, volume, candles, draw, catchUp };
     return () => {
       stop.abort();
       parts.current = undefined;
@@ -227,6 +229,13 @@ export function CandleChart({
   }, [market, timeframe, at]);
 
   useEffect(() => parts.current?.draw(), [gaps]);
+  const openings = useStreamOpenings();
+  const drawnAt = useRef(openings);
+  useEffect(() => {
+    // Candles that closed while nobody told of them are no holes.
+    if (drawnAt.current !== openings && at === null) parts.current?.catchUp();
+    drawnAt.current = openings;
+  }, [openings]);
   useStream("candles", [market], (message) => {
     if (message.type !== "candles" || message.timeframe !== timeframe) return;
     parts.current?.candles.put(message.data);
