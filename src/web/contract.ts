@@ -215,6 +215,9 @@ export const marketSchema = z
         to: instant.nullable().meta({ description: "the end of what is expected" }),
       }),
     ),
+    derived_timeframes: z
+      .array(timeframe)
+      .meta({ description: "not stored; /candles makes them of the stored 1m candles" }),
     summary: marketSummarySchema.nullable().meta({ description: "only with include=summary" }),
   })
   .meta({ id: "Market" });
@@ -230,7 +233,7 @@ export const candleSchema = z
     volume: decimal.meta({ description: "in base units" }),
     quote_volume: decimal.nullable(),
     trade_count: count.nullable(),
-    source: z.string().meta({ description: "rest, ws or import" }),
+    source: z.string().meta({ description: "rest, ws or import; derived: made of stored 1m candles" }),
     revision: count.meta({ description: "how often the source has changed it since" }),
     flags: z.int().meta({ description: "bits: 1 price jump, 2 volume spike, 4 a rule broken" }),
   })
@@ -537,7 +540,7 @@ export const ROUTES = {
   candles: {
     method: "GET",
     path: "/candles",
-    summary: "Stored candles of one series, in order of time",
+    summary: "Candles of one series, in order of time: stored ones, or whole ones made of stored minutes",
     query: z.strictObject({ market: marketParam, timeframe, ...rowStream }),
     answer: page(candleSchema),
     formats: ["csv", "ndjson"],
