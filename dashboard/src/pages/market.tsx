@@ -11,13 +11,15 @@ import {
   type Quality,
   type Trade,
 } from "../api.js";
-import { formatCount, formatDuration, formatPercent, formatUtc } from "../format.js";
+import { counted, formatCount, formatDuration, formatPercent, formatUtc, timeframeMs } from "../format.js";
 import { useAddress, useAsked, useStream, useStreamOpenings } from "../hooks.js";
 import { CandleChart } from "../parts/chart.js";
 import { Badge, Loaded, marketHref, Time } from "../parts/common.js";
 
 const LEVELS = 12;
 const TRADES_SHOWN = 40;
+/** Of those that can be made of minutes; any other in the address is shown too. */
+const DERIVED_SHOWN: ReadonlySet<string> = new Set(["5m", "15m", "1h", "4h", "1d"]);
 
 export function MarketPage({ name }: { name: string }): JSX.Element {
   const { parameters } = useAddress();
@@ -54,10 +56,15 @@ function Inside({
   at: string | null;
   wanted: string | null;
 }): JSX.Element {
-  const timeframes = market.series.flatMap(({ data_type, timeframe }) =>
+  const stored = market.series.flatMap(({ data_type, timeframe }) =>
     data_type === "ohlcv" && timeframe ? [timeframe] : [],
   );
-  const timeframe = timeframes.find((each) => each === wanted) ?? timeframes[0];
+  const isDerived = (each: string): boolean => !stored.some((own) => own === each);
+  const timeframes = [
+    ...stored,
+    ...market.derived_timeframes.filter((each) => DERIVED_SHOWN.has(each) || each === wanted),
+  ].sort((a, b) => timeframeMs(a) - timeframeMs(b));
+  const timeframe = timeframes.find((each) => each === wanted) ?? stored[0];
   const gaps = useAsked((signal) => askAll<Gap>("/gaps", { market: market.market, kind: "all" }, signal), {
     everyMs: 15_000,
     deps: [market.market],
@@ -65,7 +72,11 @@ function Inside({
   const { again } = gaps;
   useStream("gaps", [market.market], () => again());
   const ofSeries = useMemo(
-    () => (gaps.value ?? []).filter((gap) => gap.timeframe === timeframe),
+    // What longer candles lack are minutes.
+    () =>
+      (gaps.value ?? []).filter(
+        (gap) => gap.timeframe === (timeframe && isDerived(timeframe) ? "1m" : timeframe),
+      ),
     [gaps.value, timeframe],
   );
   const has = (dataType: string): boolean => market.series.some(({ data_type }) => data_type === dataType);
@@ -81,22 +92,30 @@ function Inside({
                 key={each}
                 class={`tab ${each === timeframe ? "chosen" : ""}`}
                 aria-current={each === timeframe ? "true" : undefined}
+                title={isDerived(each) ? "made of stored 1m candles, whole ones only" : "stored"}
                 href={marketHref(market.market, { timeframe: each })}
               >
                 {each}
               </a>
             ))}
+            {isDerived(timeframe) && <span class="dim">made of 1m, whole ones only</span>}
             <span class="dim">
               {ofSeries.some(({ kind }) => kind === "gap") ? (
                 <Badge state="warn">
-                  {formatCount(ofSeries.filter(({ kind }) => kind === "gap").length)} gaps
+                  {counted(ofSeries.filter(({ kind }) => kind === "gap").length, "gap")}
                 </Badge>
               ) : (
                 <Badge state="good">no gaps</Badge>
               )}
             </span>
           </div>
-          <CandleChart market={market.market} timeframe={timeframe} gaps={ofSeries} at={at} />
+          <CandleChart
+            market={market.market}
+            timeframe={timeframe}
+            isDerived={isDerived(timeframe)}
+            gaps={ofSeries}
+            at={at}
+          />
         </>
       )}
       <div class="columns">
