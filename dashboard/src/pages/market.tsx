@@ -274,7 +274,7 @@ function Score({ market }: { market: string }): JSX.Element {
       <Loaded
         asked={checks}
         isEmpty={(value) => value.length === 0}
-        empty="Not checked yet: the quality cycle does, or `tickwell quality` now."
+        empty="Not checked yet: the first check follows the first repairs."
       >
         {(value) => (
           <dl>
