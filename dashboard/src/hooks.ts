@@ -81,6 +81,18 @@ export function useStreamOpenings(): number {
   );
 }
 
+/** Whether a media query holds: `(max-width: 760px)`. */
+export function useMedia(query: string): boolean {
+  return useOutside(
+    () => matchMedia(query).matches,
+    (changed) => {
+      const list = matchMedia(query);
+      list.addEventListener("change", changed);
+      return () => list.removeEventListener("change", changed);
+    },
+  );
+}
+
 /** The part of the address behind `#`: `market/binance:BTC%2FUSDT?timeframe=1m`. */
 export function useAddress(): { readonly path: readonly string[]; readonly parameters: URLSearchParams } {
   const hash = useOutside(

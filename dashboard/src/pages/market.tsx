@@ -11,10 +11,11 @@ import {
   type Quality,
   type Trade,
 } from "../api.js";
-import { counted, formatCount, formatDuration, formatPercent, formatUtc, timeframeMs } from "../format.js";
+import { counted, formatCount, formatPercent, formatUtc, timeframeMs } from "../format.js";
 import { useAddress, useAsked, useStream, useStreamOpenings } from "../hooks.js";
 import { CandleChart } from "../parts/chart.js";
 import { Badge, Loaded, marketHref, Time } from "../parts/common.js";
+import { GapList } from "../parts/gap-list.js";
 
 const LEVELS = 12;
 const TRADES_SHOWN = 40;
@@ -122,7 +123,10 @@ function Inside({
         {has("orderbook") && <BookPanel market={market.market} />}
         {has("trades") && <Tape market={market.market} />}
         <Score market={market.market} />
-        <GapList gaps={gaps.value ?? []} market={market.market} />
+        <section class="panel wide" id="gaps" aria-label="Gaps and voids">
+          <h2>Gaps and voids</h2>
+          <GapList gaps={gaps.value ?? []} rowsMax={200} isShort />
+        </section>
       </div>
     </>
   );
@@ -326,62 +330,6 @@ function Score({ market }: { market: string }): JSX.Element {
           </dl>
         )}
       </Loaded>
-    </section>
-  );
-}
-
-function GapList({ gaps, market }: { gaps: readonly Gap[]; market: string }): JSX.Element {
-  return (
-    <section class="panel wide" aria-label="Gaps and voids">
-      <h2>Gaps and voids</h2>
-      {gaps.length === 0 ? (
-        <p class="state">
-          <Badge state="good">none</Badge>
-        </p>
-      ) : (
-        <div class="scroll short" tabIndex={0} role="region" aria-label="List of gaps and voids">
-          <table>
-            <thead>
-              <tr>
-                <th>Kind</th>
-                <th>Data</th>
-                <th>From (UTC)</th>
-                <th class="number">Length</th>
-                <th>Why</th>
-                <th>Repair</th>
-              </tr>
-            </thead>
-            <tbody>
-              {gaps
-                .slice(-200)
-                .toReversed()
-                .map((gap, i) => (
-                  <tr key={i}>
-                    <td>
-                      <Badge state={gap.kind === "gap" ? "warn" : "none"}>{gap.kind}</Badge>
-                    </td>
-                    <td>{gap.timeframe ?? gap.data_type}</td>
-                    <td>
-                      {gap.timeframe === null ? (
-                        <Time iso={gap.start} />
-                      ) : (
-                        <a href={marketHref(market, { at: gap.start, timeframe: gap.timeframe })}>
-                          {formatUtc(gap.start, false)}
-                        </a>
-                      )}
-                    </td>
-                    <td class="number">{formatDuration(Date.parse(gap.end) - Date.parse(gap.start))}</td>
-                    <td title={gap.detail ?? ""}>
-                      {gap.reason?.replaceAll("_", " ") ??
-                        (gap.kind === "void" ? "the exchange has nothing there" : "not fetched yet")}
-                    </td>
-                    <td>{gap.task ? `task ${gap.task.id}: ${gap.task.status}` : ""}</td>
-                  </tr>
-                ))}
-            </tbody>
-          </table>
-        </div>
-      )}
     </section>
   );
 }

@@ -363,6 +363,8 @@ describe("markets", () => {
       score: 98.25,
       is_valid: false,
       open_gaps: 2,
+      candle_gaps: 1,
+      trade_gaps: 1,
       missing_candles: 10,
       open_tasks: 1,
       failed_tasks: 0,
@@ -452,7 +454,15 @@ describe("work", () => {
       is_simulated: true,
       may_write: false,
       database: { is_reachable: true },
-      totals: { markets: 2, series: 4, candles_missing: 10, open_gaps: 2, errors_24h: 3 },
+      totals: {
+        markets: 2,
+        series: 4,
+        candles_missing: 10,
+        open_gaps: 2,
+        candle_gaps: 1,
+        trade_gaps: 1,
+        errors_24h: 3,
+      },
     });
     expect(status.database.bytes).toBeGreaterThan(1_000_000);
   });
