@@ -405,14 +405,24 @@ function Row({
   price: string | undefined;
   index: number;
 }): JSX.Element {
+  // Prices come four times a second, all else every few seconds: only they are drawn that often.
+  const name = useMemo(() => <MarketName market={market} />, [market]);
+  const rest = useMemo(() => <Figures market={market} />, [market]);
+  return (
+    <tr aria-rowindex={index + 2}>
+      <th scope="row">{name}</th>
+      <td class="number">{price ?? market.summary?.last_price ?? "–"}</td>
+      {rest}
+    </tr>
+  );
+}
+
+/** The cells behind the price. */
+function Figures({ market }: { market: Market }): JSX.Element {
   const { summary } = market;
   const cells = cellsOf(market);
   return (
-    <tr aria-rowindex={index + 2}>
-      <th scope="row">
-        <MarketName market={market} />
-      </th>
-      <td class="number">{price ?? summary?.last_price ?? "–"}</td>
+    <>
       <td class="number">{cells.change}</td>
       <td>
         <MarketStrip market={market} />
@@ -432,7 +442,7 @@ function Row({
           </span>
         )}
       </td>
-    </tr>
+    </>
   );
 }
 
