@@ -203,48 +203,53 @@ export function CandleChart({
     const report = (cause: unknown): void => {
       if (!stop.signal.aborted) setError(cause instanceof Error ? cause.message : String(cause));
     };
+    const scale = chart.timeScale();
+    /** Candles and holes from the first to the last. */
+    const slots = (): number =>
+      ((candles.lastMs ?? 0) - (candles.firstMs ?? 0)) / lengthMs + (candles.lastMs === undefined ? 0 : 1);
     let isLoading = true;
+    // What the chart is told to show, it shows a frame later; until then it tells of what it showed before.
+    const settle = (): void =>
+      void requestAnimationFrame(() => requestAnimationFrame(() => (isLoading = false)));
     const first =
       at === null
         ? load({ order: "desc" })
         : load({ to: new Date(Date.parse(at) + (limit / 2) * lengthMs).toISOString(), order: "desc" });
     first
       .then((rows) => {
-        isLoading = false;
-        if (at === null)
-          chart
-            .timeScale()
-            .setVisibleLogicalRange({ from: Math.max(0, rows.length - 180), to: rows.length + 5 });
+        if (at === null) scale.setVisibleLogicalRange({ from: Math.max(0, slots() - 180), to: slots() + 5 });
         else if (rows.length > 0) {
           const middle = Date.parse(at) / 1_000;
-          chart.timeScale().setVisibleRange({
+          scale.setVisibleRange({
             from: (middle - 60 * lengthS) as UTCTimestamp,
             to: (middle + 60 * lengthS) as UTCTimestamp,
           });
         }
+        settle();
       })
       .catch(report);
-    chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+    /** What is seen stays where it is. */
+    const loadBeyond = async (parameters: Record<string, string>): Promise<number> => {
+      isLoading = true;
+      const seen = scale.getVisibleRange();
+      const rows = await load(parameters);
+      if (seen !== null) scale.setVisibleRange(seen);
+      settle();
+      return rows.length;
+    };
+    scale.subscribeVisibleLogicalRangeChange(() => {
+      // Told late: what it was told with may be over by now.
+      const range = scale.getVisibleLogicalRange();
       const { firstMs, lastMs } = candles;
       if (range === null || isLoading || firstMs === undefined || lastMs === undefined) return;
-      const slots = (lastMs - firstMs) / lengthMs;
-      if (!candles.isAtStart && range.from < MARGIN) {
-        isLoading = true;
-        load({ to: new Date(firstMs).toISOString(), order: "desc" })
-          .then((rows) => {
-            candles.isAtStart = rows.length === 0;
-            isLoading = false;
-          })
+      if (!candles.isAtStart && range.from < MARGIN)
+        loadBeyond({ to: new Date(firstMs).toISOString(), order: "desc" })
+          .then((rows) => (candles.isAtStart = rows === 0))
           .catch(report);
-      } else if (!candles.isAtEnd && range.to > slots - MARGIN) {
-        isLoading = true;
-        load({ from: new Date(lastMs + lengthMs).toISOString() })
-          .then((rows) => {
-            candles.isAtEnd = rows.length < limit;
-            isLoading = false;
-          })
+      else if (!candles.isAtEnd && range.to > slots() - MARGIN)
+        loadBeyond({ from: new Date(lastMs + lengthMs).toISOString() })
+          .then((rows) => (candles.isAtEnd = rows < limit))
           .catch(report);
-      }
     });
     chart.subscribeCrosshairMove(({ time, seriesData }) => {
       const bar = seriesData.get(price);
