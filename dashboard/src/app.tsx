@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask, type Status } from "./api.js";
 import { useAddress, useAsked, useStream, useStreamState } from "./hooks.js";
 import { Badge } from "./parts/common.js";
+import { GapsPage } from "./pages/gaps.js";
 import { MarketPage } from "./pages/market.js";
 import { Overview } from "./pages/overview.js";
 import { QualityPage } from "./pages/quality.js";
@@ -12,6 +13,7 @@ import { System } from "./pages/system.js";
 
 const PAGES = [
   ["", "Overview"],
+  ["gaps", "Gaps"],
   ["repairs", "Repairs"],
   ["quality", "Quality"],
   ["system", "System"],
@@ -77,7 +79,9 @@ export function App(): JSX.Element {
       </header>
       <main id="main" tabIndex={-1}>
         {page === "market" ? (
-          <MarketPage name={name} />
+          <MarketPage key={name} name={name} />
+        ) : page === "gaps" ? (
+          <GapsPage status={status} />
         ) : page === "repairs" ? (
           <Repairs status={status} />
         ) : page === "quality" ? (

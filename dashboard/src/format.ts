@@ -45,3 +45,20 @@ export function formatLocal(iso: string): string {
 export function counted(count: number, what: string): string {
   return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
+
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** `15m` in ms. */
+export function timeframeMs(timeframe: string): number {
+  return Number.parseInt(timeframe, 10) * (UNITS_MS[timeframe.slice(-1)] ?? NaN);
+}
+
+/** The grid of weeks begins on a Monday; the epoch was a Thursday. */
+const FIRST_MONDAY_MS = 4 * 86_400_000;
+
+/** The open time of the candle that holds an instant. */
+export function floorToTimeframe(timeMs: number, timeframe: string): number {
+  const lengthMs = timeframeMs(timeframe);
+  const originMs = timeframe.endsWith("w") ? FIRST_MONDAY_MS : 0;
+  return Math.floor((timeMs - originMs) / lengthMs) * lengthMs + originMs;
+}

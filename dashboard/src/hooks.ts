@@ -54,20 +54,54 @@ export function useStream(channel: StreamChannel, markets: readonly string[], li
   );
 }
 
+/** What lies outside of the page's parts and may change before they listen: it is read again once they do. */
+function useOutside<T>(read: () => T, watch: (changed: () => void) => () => void): T {
+  const [value, setValue] = useState(read);
+  useEffect(() => {
+    const changed = (): void => setValue(read);
+    const end = watch(changed);
+    changed();
+    return end;
+  }, []);
+  return value;
+}
+
 export function useStreamState(): StreamState {
-  const [state, setState] = useState(stream.state);
-  useEffect(() => stream.watch(setState), []);
-  return state;
+  return useOutside(
+    () => stream.state,
+    (changed) => stream.watch(changed),
+  );
+}
+
+/** Counts how often the stream has been opened: what was told while it was not open has to be asked for. */
+export function useStreamOpenings(): number {
+  return useOutside(
+    () => stream.openings,
+    (changed) => stream.watch(changed),
+  );
+}
+
+/** Whether a media query holds: `(max-width: 760px)`. */
+export function useMedia(query: string): boolean {
+  return useOutside(
+    () => matchMedia(query).matches,
+    (changed) => {
+      const list = matchMedia(query);
+      list.addEventListener("change", changed);
+      return () => list.removeEventListener("change", changed);
+    },
+  );
 }
 
 /** The part of the address behind `#`: `market/binance:BTC%2FUSDT?timeframe=1m`. */
 export function useAddress(): { readonly path: readonly string[]; readonly parameters: URLSearchParams } {
-  const [hash, setHash] = useState(location.hash);
-  useEffect(() => {
-    const changed = (): void => setHash(location.hash);
-    addEventListener("hashchange", changed);
-    return () => removeEventListener("hashchange", changed);
-  }, []);
+  const hash = useOutside(
+    () => location.hash,
+    (changed) => {
+      addEventListener("hashchange", changed);
+      return () => removeEventListener("hashchange", changed);
+    },
+  );
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return { path: path.split("/").map(decodeURIComponent), parameters: new URLSearchParams(query) };
 }

@@ -16,17 +16,25 @@ const AGAIN_MAX_MS = 10_000;
 
 export class Stream {
   readonly #wishes = new Set<Wish>();
-  readonly #watchers = new Set<(state: StreamState) => void>();
+  readonly #watchers = new Set<() => void>();
   #socket: WebSocket | undefined;
   #againMs = AGAIN_FIRST_MS;
   #state: StreamState = "connecting";
+  #openings = 0;
 
   get state(): StreamState {
     return this.#state;
   }
 
-  /** @returns takes the watcher off again */
-  watch(watcher: (state: StreamState) => void): () => void {
+  get openings(): number {
+    return this.#openings;
+  }
+
+  /**
+   * Tells that something has changed; read it before and after, for it may have changed in between.
+   * @returns takes the watcher off again
+   */
+  watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
@@ -57,8 +65,9 @@ export class Stream {
     this.#socket = socket;
     socket.onopen = () => {
       this.#againMs = AGAIN_FIRST_MS;
-      this.#become("open");
+      this.#openings++;
       for (const wish of this.#wishes) this.#send("subscribe", wish);
+      this.#become("open");
     };
     socket.onmessage = ({ data }) => this.#tell(JSON.parse(String(data)) as StreamMessage);
     socket.onclose = () => {
@@ -83,7 +92,7 @@ export class Stream {
 
   #become(state: StreamState): void {
     this.#state = state;
-    for (const watcher of this.#watchers) watcher(state);
+    for (const watcher of this.#watchers) watcher();
   }
 }
 

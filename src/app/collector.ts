@@ -85,6 +85,7 @@ export interface CollectorHooks {
 const HAND_ON_MS = 10_000;
 /** The first repairs begin when the first collection cycle has shown where the present is. */
 const FIRST_REPAIR_AFTER_MS = 5_000;
+const FIRST_CHECK_AFTER_MS = FIRST_REPAIR_AFTER_MS;
 
 export class Collector {
   readonly config: CollectorConfig;
@@ -187,8 +188,7 @@ export class Collector {
 
   /** One check of all series over the configured lookback; the summaries are stored. */
   async runQualityCheckCycle(signal: AbortSignal): Promise<QualityReport> {
-    const bounded = this.#bounded(signal);
-    return this.#quality.run(await this.#markets.series(bounded));
+    return this.#check(signal, { mayAlarm: true });
   }
 
   /**
@@ -222,6 +222,9 @@ export class Collector {
     const { clock, log, config, pipeline } = this.#options;
     const { collectMs, qualityMs, backfillMs } = config.mode.intervals;
     const bounded = this.#bounded(signal);
+    const startMs = clock.nowMs();
+    const collected = new FirstRun();
+    const repaired = new FirstRun();
     const cycle = (name: string, everyMs: number, firstAfterMs: number, run: Cycle["run"]): Cycle => ({
       name: `${config.name}: ${name}`,
       everyMs,
@@ -238,16 +241,18 @@ export class Collector {
       cycles: [
         // The work is done whether or not somebody is told: the argument of an optional call is not evaluated without it.
         cycle("collect", collectMs, 0, async (each) => {
-          const report = await this.runCollectionCycle(each, { withinMs: collectMs });
+          const report = await collected.watch(this.runCollectionCycle(each, { withinMs: collectMs }));
           hooks.onCollected?.(report);
         }),
         cycle("repair", backfillMs, Math.min(FIRST_REPAIR_AFTER_MS, backfillMs), async (each) => {
-          const report = await this.runBackfillCycle(each);
+          const report = await repaired.watch(this.runBackfillCycle(each));
           hooks.onRepaired?.(report);
         }),
-        // Not before the first repairs: a score of what nobody has fetched yet says nothing.
-        cycle("quality", qualityMs, qualityMs, async (each) => {
-          const report = await this.runQualityCheckCycle(each);
+        cycle("quality", qualityMs, Math.min(FIRST_CHECK_AFTER_MS, qualityMs), async (each) => {
+          // Not before the first repairs: a score of what nobody has fetched yet says nothing. Nor is anybody told of a
+          // low one until it had the time to become better.
+          await this.#ended([collected, repaired], startMs + qualityMs, each);
+          const report = await this.#check(each, { mayAlarm: clock.nowMs() >= startMs + qualityMs });
           hooks.onChecked?.(report);
         }),
       ],
@@ -327,6 +332,25 @@ export class Collector {
     await run(signal);
   }
 
+  async #check(signal: AbortSignal, { mayAlarm }: { mayAlarm: boolean }): Promise<QualityReport> {
+    const bounded = this.#bounded(signal);
+    return this.#quality.run(await this.#markets.series(bounded), { mayAlarm });
+  }
+
+  /** Waits for the first runs of these, until `untilMs` at the latest. */
+  async #ended(runs: readonly FirstRun[], untilMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const given = new AbortController();
+    const waiting = AbortSignal.any([signal, given.signal]);
+    const late = clock.sleep(Math.max(untilMs - clock.nowMs(), 0), waiting);
+    try {
+      await Promise.race([Promise.all(runs.map(({ ended }) => ended)), late]);
+    } finally {
+      given.abort(new Error("waited long enough"));
+      await late.catch(() => undefined);
+    }
+  }
+
   /** Stops with the caller, and when the writer has failed for good. */
   #bounded(signal: AbortSignal): AbortSignal {
     const bounded = AbortSignal.any([signal, this.#options.pipeline.failure]);
@@ -361,6 +385,24 @@ export class Collector {
     const sinceMs = configured ?? endMs - config.request.overlap * timeframeMs(series.timeframe);
     this.#sinceMs.set(formatSeries(series), sinceMs);
     return Math.max(sinceMs, retainedFromMs);
+  }
+}
+
+/** Knows when the first run of a cycle has ended, well or not. */
+class FirstRun {
+  readonly ended: Promise<void>;
+  #end: () => void = () => undefined;
+
+  constructor() {
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  async watch<T>(run: Promise<T>): Promise<T> {
+    try {
+      return await run;
+    } finally {
+      this.#end();
+    }
   }
 }
 

@@ -198,9 +198,12 @@ export const marketSummarySchema = z
       .nullable()
       .meta({ description: "now minus the end of what is proven without a hole, of the shortest candles" }),
     open_gaps: count.meta({ description: "of candles and trades: what can be repaired" }),
+    candle_gaps: count.meta({ description: "of open_gaps" }),
+    trade_gaps: count.meta({ description: "of open_gaps" }),
     book_outages_24h: count.meta({
       description: "times without a valid order book, which nobody can repair",
     }),
+    book_outage_ms_24h: count.meta({ description: "how long they were, together" }),
     missing_candles: count,
     open_tasks: count.meta({ description: "pending and running" }),
     failed_tasks: count,
@@ -229,6 +232,9 @@ export const marketSchema = z
         to: instant.nullable().meta({ description: "the end of what is expected" }),
       }),
     ),
+    derived_timeframes: z
+      .array(timeframe)
+      .meta({ description: "not stored; /candles makes them of the stored 1m candles" }),
     summary: marketSummarySchema.nullable().meta({ description: "only with include=summary" }),
   })
   .meta({ id: "Market" });
@@ -244,7 +250,7 @@ export const candleSchema = z
     volume: decimal.meta({ description: "in base units" }),
     quote_volume: decimal.nullable(),
     trade_count: count.nullable(),
-    source: z.string().meta({ description: "rest, ws or import" }),
+    source: z.string().meta({ description: "rest, ws or import; derived: made of stored 1m candles" }),
     revision: count.meta({ description: "how often the source has changed it since" }),
     flags: z.int().meta({ description: "bits: 1 price jump, 2 volume spike, 4 a rule broken" }),
   })
@@ -501,8 +507,11 @@ export const statusSchema = z
       series: count,
       candles_covered: count.meta({ description: "stored or proven void" }),
       candles_missing: count,
-      open_gaps: count,
+      open_gaps: count.meta({ description: "of candles and trades: what can be repaired" }),
+      candle_gaps: count.meta({ description: "of open_gaps" }),
+      trade_gaps: count.meta({ description: "of open_gaps" }),
       book_outages_24h: count,
+      book_outage_ms_24h: count.meta({ description: "how long they were, together, over all markets" }),
       pending_tasks: count,
       running_tasks: count,
       failed_tasks: count,
@@ -548,7 +557,7 @@ export const ROUTES = {
   candles: {
     method: "GET",
     path: "/candles",
-    summary: "Stored candles of one series, in order of time",
+    summary: "Candles of one series, in order of time: stored ones, or whole ones made of stored minutes",
     query: z.strictObject({ market: marketParam, timeframe: timeframeParam, ...rowStream }),
     answer: page(candleSchema),
     formats: ["csv", "ndjson"],

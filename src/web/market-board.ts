@@ -39,9 +39,25 @@ export interface BoardTotals {
   readonly series: number;
   readonly candlesExpected: number;
   readonly candlesMissing: number;
-  readonly openGaps: number;
-  readonly bookOutages: number;
+  readonly absences: Absences;
 }
+
+/** What is not proven, by what is done about it: candles and trades are fetched again, books cannot be. */
+interface Absences {
+  readonly open_gaps: number;
+  readonly candle_gaps: number;
+  readonly trade_gaps: number;
+  readonly book_outages_24h: number;
+  readonly book_outage_ms_24h: number;
+}
+
+export const NO_ABSENCES: Absences = {
+  open_gaps: 0,
+  candle_gaps: 0,
+  trade_gaps: 0,
+  book_outages_24h: 0,
+  book_outage_ms_24h: 0,
+};
 
 export class MarketBoard {
   readonly #store: Store;
@@ -93,8 +109,7 @@ export class MarketBoard {
       verified_percent: score?.verifiedPercent ?? null,
       lag_ms: medianLag(reading.lags.get(marketId)),
       behind_ms: behindMs(main, reading.nowMs),
-      open_gaps: gapsOf(series, isRepairable),
-      book_outages_24h: gapsOf(series, (each) => !isRepairable(each)),
+      ...absencesOf(series),
       missing_candles: series.reduce((sum, each) => sum + missingCandles(each), 0),
       open_tasks: tasks?.open ?? 0,
       failed_tasks: tasks?.failed ?? 0,
@@ -110,8 +125,7 @@ export class MarketBoard {
       series: all.length,
       candlesExpected: all.reduce((sum, each) => sum + candlesIn(each.expected, each.timeframe), 0),
       candlesMissing: all.reduce((sum, each) => sum + missingCandles(each), 0),
-      openGaps: gapsOf(all, isRepairable),
-      bookOutages: gapsOf(all, (each) => !isRepairable(each)),
+      absences: absencesOf(all),
     };
   }
 
@@ -143,12 +157,19 @@ export class MarketBoard {
 }
 
 /** No exchange keeps past books: a time without one is on record, and nothing is left to do about it. */
-function isRepairable({ dataType }: SeriesHoles): boolean {
-  return dataType !== "orderbook";
-}
-
-function gapsOf(series: readonly SeriesHoles[], which: (each: SeriesHoles) => boolean): number {
-  return series.filter(which).reduce((sum, { gaps }) => sum + gaps.length, 0);
+function absencesOf(series: readonly SeriesHoles[]): Absences {
+  const gaps = (type: SeriesHoles["dataType"]): readonly TimeRange[] =>
+    series.flatMap((each) => (each.dataType === type ? each.gaps : []));
+  const candleGaps = gaps("ohlcv").length;
+  const tradeGaps = gaps("trades").length;
+  const outages = gaps("orderbook");
+  return {
+    open_gaps: candleGaps + tradeGaps,
+    candle_gaps: candleGaps,
+    trade_gaps: tradeGaps,
+    book_outages_24h: outages.length,
+    book_outage_ms_24h: Math.round(outages.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0)),
+  };
 }
 
 /** The shortest candles; undefined for a market without any. */

@@ -4,7 +4,7 @@ import { formatTime } from "../core/time.js";
 import type { DatabaseState } from "../store/api/database-state.js";
 import type { Store } from "../store/store.js";
 import type { Status } from "./contract.js";
-import type { MarketBoard } from "./market-board.js";
+import { NO_ABSENCES, type MarketBoard } from "./market-board.js";
 import type { MarketDirectory } from "./market-directory.js";
 import type { ProcessView } from "./process-view.js";
 import { Recent } from "./recent.js";
@@ -54,7 +54,7 @@ export class StatusBoard {
     const markets = database ? await directory.all() : [];
     const totals = database
       ? await board.totals()
-      : { series: 0, candlesExpected: 0, candlesMissing: 0, openGaps: 0, bookOutages: 0 };
+      : { series: 0, candlesExpected: 0, candlesMissing: 0, absences: NO_ABSENCES };
     const diskFree = await process.diskFreeBytes().catch(() => undefined);
     const { capabilities } = store;
     return {
@@ -92,8 +92,7 @@ export class StatusBoard {
         series: totals.series,
         candles_covered: Math.max(0, totals.candlesExpected - totals.candlesMissing),
         candles_missing: totals.candlesMissing,
-        open_gaps: totals.openGaps,
-        book_outages_24h: totals.bookOutages,
+        ...totals.absences,
         pending_tasks: database?.tasks.pending ?? 0,
         running_tasks: database?.tasks.running ?? 0,
         failed_tasks: database?.tasks.failed ?? 0,

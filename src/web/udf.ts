@@ -6,8 +6,11 @@ import { formatMarketName } from "../core/model/market.js";
 import type { TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { floorToTimeframe, timeframeMs, TIMEFRAMES, type Timeframe } from "../core/timeframe.js";
+import { DERIVED_FROM } from "../store/api/derived-candles.js";
+import type { RowPageRequest } from "../store/api/row-pages.js";
 import type { StoredMarket } from "../store/store.js";
 import { required } from "./contract.js";
+import { derivedTimeframes } from "./derived-timeframes.js";
 import { ApiProblem, problemOfIssues } from "./problem.js";
 import type { RouteParts } from "./routes/call.js";
 
@@ -113,6 +116,12 @@ interface Bar {
   readonly values: readonly number[];
 }
 
+/** A timeframe that is asked for, and the stored one of which it is made: itself, or minutes. */
+interface Resolution {
+  readonly timeframe: Timeframe;
+  readonly base: Timeframe;
+}
+
 class UdfFeed {
   readonly #parts: RouteParts;
 
@@ -144,14 +153,19 @@ class UdfFeed {
 
   async symbol(name: string): Promise<unknown> {
     const market = await this.#parts.directory.find(name, "symbol");
-    const stored = await this.#timeframes(market);
+    const { stored, all } = await this.#timeframes(market);
     const shortest = stored[0];
     const closes =
       shortest === undefined
         ? []
-        : await this.#bars(market, shortest, { startMs: 0, endMs: this.#parts.clock.nowMs() }, DIGITS_FROM);
+        : await this.#bars(
+            market,
+            { timeframe: shortest, base: shortest },
+            { startMs: 0, endMs: this.#parts.clock.nowMs() },
+            DIGITS_FROM,
+          );
     const digits = closes.reduce((most, { values }) => Math.max(most, digitsOf(values[3] ?? 0)), 0);
-    const intraday = stored.filter((timeframe) => timeframeMs(timeframe) < timeframeMs("1d"));
+    const intraday = all.filter((timeframe) => timeframeMs(timeframe) < timeframeMs("1d"));
     return {
       name: formatMarketName(market),
       ticker: formatMarketName(market),
@@ -166,8 +180,8 @@ class UdfFeed {
       format: "price",
       has_intraday: intraday.length > 0,
       intraday_multipliers: intraday.map((timeframe) => RESOLUTIONS[timeframe]),
-      has_daily: stored.includes("1d"),
-      has_weekly_and_monthly: stored.includes("1w"),
+      has_daily: all.includes("1d"),
+      has_weekly_and_monthly: all.includes("1w"),
       // The library makes longer bars of shorter ones by itself.
       supported_resolutions: TIMEFRAMES.filter((timeframe) =>
         stored.some((each) => timeframeMs(timeframe) % timeframeMs(each) === 0),
@@ -200,17 +214,17 @@ class UdfFeed {
 
   async history(query: z.output<typeof historyQuery>): Promise<unknown> {
     const market = await this.#parts.directory.find(query.symbol, "symbol");
-    const timeframe = await this.#timeframeOf(market, query.resolution);
+    const resolution = await this.#timeframeOf(market, query.resolution);
     const endMs = Math.max(0, query.to) * 1_000;
     const startMs = Math.max(0, query.from ?? 0) * 1_000;
     // So many bars before the end are wanted, however far they reach back; without a number, those of the range.
     const count = query.countback;
     const range = { startMs: count === undefined ? startMs : EVERYTHING_BEFORE, endMs };
-    const bars = await this.#bars(market, timeframe, range, Math.min(count ?? BARS_MAX, BARS_MAX));
+    const bars = await this.#bars(market, resolution, range, Math.min(count ?? BARS_MAX, BARS_MAX));
     if (bars.length === 0) {
       const [before] = await this.#bars(
         market,
-        timeframe,
+        resolution,
         { startMs: 0, endMs: Math.min(startMs, endMs) },
         1,
       );
@@ -231,13 +245,13 @@ class UdfFeed {
   async marks({ symbol: name, resolution: text, from, to }: z.output<typeof marksQuery>): Promise<unknown> {
     const { directory, store } = this.#parts;
     const market = await directory.find(name, "symbol");
-    const timeframe = await this.#timeframeOf(market, text);
+    const { timeframe, base } = await this.#timeframeOf(market, text);
     const range = { startMs: Math.max(0, from) * 1_000, endMs: Math.max(0, to, from) * 1_000 };
     const rows =
       range.startMs === range.endMs
         ? []
         : await store.api.absences(
-            { marketIds: [market.id], dataType: "ohlcv", timeframe, range, kind: "all" },
+            { marketIds: [market.id], dataType: "ohlcv", timeframe: base, range, kind: "all" },
             { after: undefined, limit: MARKS_MAX },
           );
     const isGap = (kind: "gap" | "void"): boolean => kind === "gap";
@@ -255,30 +269,38 @@ class UdfFeed {
     };
   }
 
-  /** The stored ones, shortest first. */
-  async #timeframes(market: StoredMarket): Promise<Timeframe[]> {
+  /** The stored ones, and those with what can be made of them; shortest first. */
+  async #timeframes(market: StoredMarket): Promise<{ stored: Timeframe[]; all: Timeframe[] }> {
     const series = await this.#parts.board.series(market.id);
-    return series.flatMap(({ timeframe }) => (timeframe === null ? [] : [timeframe]));
+    const stored = series.flatMap(({ timeframe }) => (timeframe === null ? [] : [timeframe]));
+    const known = new Set([...stored, ...derivedTimeframes(series)]);
+    return { stored, all: TIMEFRAMES.filter((timeframe) => known.has(timeframe)) };
   }
 
-  /** @throws ApiProblem for one that is not stored */
-  async #timeframeOf(market: StoredMarket, text: string): Promise<Timeframe> {
+  /** @throws ApiProblem for one that is neither stored nor can be made */
+  async #timeframeOf(market: StoredMarket, text: string): Promise<Resolution> {
     const wanted = { D: "1D", W: "1W" }[text] ?? text;
-    const stored = await this.#timeframes(market);
-    const found = stored.find((timeframe) => RESOLUTIONS[timeframe] === wanted);
-    if (found) return found;
-    const known = stored.map((timeframe) => RESOLUTIONS[timeframe]).join(", ");
+    const { stored, all } = await this.#timeframes(market);
+    const found = all.find((timeframe) => RESOLUTIONS[timeframe] === wanted);
+    if (found) return { timeframe: found, base: stored.includes(found) ? found : DERIVED_FROM };
+    const known = all.map((timeframe) => RESOLUTIONS[timeframe]).join(", ");
     throw new ApiProblem(
       400,
-      `resolution: ${formatMarketName(market)} is not stored at this one; stored: ${known === "" ? "none" : known}`,
+      `resolution: ${formatMarketName(market)} is not stored at this one; there are: ${known === "" ? "none" : known}`,
       { parameter: "resolution" },
     );
   }
 
   /** The last `count` bars of the range, ascending. */
-  async #bars(market: StoredMarket, timeframe: Timeframe, range: TimeRange, count: number): Promise<Bar[]> {
+  async #bars(
+    market: StoredMarket,
+    { timeframe, base }: Resolution,
+    range: TimeRange,
+    count: number,
+  ): Promise<Bar[]> {
     if (count === 0 || range.startMs >= range.endMs) return [];
-    const { text } = await this.#parts.store.api.candlePage(timeframe, {
+    const { api } = this.#parts.store;
+    const request: RowPageRequest = {
       marketId: market.id,
       range,
       order: "desc",
@@ -286,7 +308,10 @@ class UdfFeed {
       separator: "\n",
       rowsMax: count,
       after: undefined,
-    });
+    };
+    const { text } = await (base === timeframe
+      ? api.candlePage(timeframe, request)
+      : api.derivedCandlePage(timeframe, request));
     if (text === "") return [];
     return text
       .split("\n")

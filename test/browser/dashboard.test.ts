@@ -21,6 +21,8 @@ const PAGES = [
   "#/repairs",
   "#/quality",
   "#/system",
+  "#/gaps",
+  "#/gaps?data=orderbook",
 ];
 
 /** Asks as TradingView's datafeed does, and draws what it is told. */
@@ -155,6 +157,13 @@ describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
     await page
       .getByRole("heading", { name: /candles are missing|gaps are open/ })
       .waitFor({ timeout: 60_000 });
+    // What is missing is listed where the first line leads.
+    await page.getByRole("link", { name: /candles? (is|are) missing/ }).click();
+    await page
+      .getByRole("row", { name: /binance:ETH.* 1m / })
+      .first()
+      .waitFor({ timeout: 15_000 });
+    await page.getByRole("link", { name: "Overview" }).click();
     await page
       .getByRole("heading", { name: /The data is whole/ })
       .waitFor({ timeout: 90_000 })
@@ -182,9 +191,42 @@ describe.runIf(hasChromium)("the dashboard (needs chromium)", () => {
     await page.locator(".plot canvas").first().waitFor();
     await page.getByRole("region", { name: "Trades" }).getByRole("row").nth(1).waitFor({ timeout: 60_000 });
     await page.setViewportSize({ width: 390, height: 800 });
-    const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
-    expect(overflow).toBeLessThanOrEqual(0);
+    const overflow = (): Promise<number> =>
+      page.evaluate("document.documentElement.scrollWidth - innerWidth");
+    expect(await overflow()).toBeLessThanOrEqual(0);
+    // There the figures of a market are below each other: none is out of sight.
+    await page.goto(`${url}#/`);
+    const card = page.getByRole("listitem").filter({ hasText: "binance:ETH" });
+    for (const title of ["Score", "Verified", "Missing candles", "Without book", "Behind"]) {
+      const box = await card.getByText(title, { exact: true }).boundingBox();
+      expect([title, box && box.x >= 0 && box.x + box.width <= 390]).toEqual([title, true]);
+    }
+    expect(await overflow()).toBeLessThanOrEqual(0);
+    expect(await faultsOf(page)).toEqual([]);
     expect(complaints).toEqual([]);
+  });
+
+  it("says that it is live also when the connection opened before the page was drawn", async () => {
+    const { url } = await startProgram();
+    const { page } = await openPage({});
+    // A stream that opens at once: after the script ran, before anything of the page listens.
+    await page.addInitScript(() => {
+      class Opened extends EventTarget {
+        static readonly OPEN = 1;
+        readonly readyState = 1;
+        onopen?: () => void;
+        constructor() {
+          super();
+          queueMicrotask(() => this.onopen?.());
+        }
+        send(): void {
+          // Nobody is there.
+        }
+      }
+      (globalThis as unknown as { WebSocket: unknown }).WebSocket = Opened;
+    });
+    await page.goto(url);
+    await page.getByRole("status").first().getByText("live").waitFor({ timeout: 10_000 });
   });
 
   it("says when the program is gone, and goes on when it is back", async () => {

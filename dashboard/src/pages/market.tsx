@@ -11,13 +11,16 @@ import {
   type Quality,
   type Trade,
 } from "../api.js";
-import { formatCount, formatDuration, formatPercent, formatUtc } from "../format.js";
-import { useAddress, useAsked, useStream } from "../hooks.js";
+import { counted, formatCount, formatPercent, formatUtc, timeframeMs } from "../format.js";
+import { useAddress, useAsked, useStream, useStreamOpenings } from "../hooks.js";
 import { CandleChart } from "../parts/chart.js";
 import { Badge, Loaded, marketHref, Time } from "../parts/common.js";
+import { GapList } from "../parts/gap-list.js";
 
 const LEVELS = 12;
 const TRADES_SHOWN = 40;
+/** Of those that can be made of minutes; any other in the address is shown too. */
+const DERIVED_SHOWN: ReadonlySet<string> = new Set(["5m", "15m", "1h", "4h", "1d"]);
 
 export function MarketPage({ name }: { name: string }): JSX.Element {
   const { parameters } = useAddress();
@@ -54,10 +57,15 @@ function Inside({
   at: string | null;
   wanted: string | null;
 }): JSX.Element {
-  const timeframes = market.series.flatMap(({ data_type, timeframe }) =>
+  const stored = market.series.flatMap(({ data_type, timeframe }) =>
     data_type === "ohlcv" && timeframe ? [timeframe] : [],
   );
-  const timeframe = timeframes.find((each) => each === wanted) ?? timeframes[0];
+  const isDerived = (each: string): boolean => !stored.some((own) => own === each);
+  const timeframes = [
+    ...stored,
+    ...market.derived_timeframes.filter((each) => DERIVED_SHOWN.has(each) || each === wanted),
+  ].sort((a, b) => timeframeMs(a) - timeframeMs(b));
+  const timeframe = timeframes.find((each) => each === wanted) ?? stored[0];
   const gaps = useAsked((signal) => askAll<Gap>("/gaps", { market: market.market, kind: "all" }, signal), {
     everyMs: 15_000,
     deps: [market.market],
@@ -65,7 +73,11 @@ function Inside({
   const { again } = gaps;
   useStream("gaps", [market.market], () => again());
   const ofSeries = useMemo(
-    () => (gaps.value ?? []).filter((gap) => gap.timeframe === timeframe),
+    // What longer candles lack are minutes.
+    () =>
+      (gaps.value ?? []).filter(
+        (gap) => gap.timeframe === (timeframe && isDerived(timeframe) ? "1m" : timeframe),
+      ),
     [gaps.value, timeframe],
   );
   const has = (dataType: string): boolean => market.series.some(({ data_type }) => data_type === dataType);
@@ -81,29 +93,40 @@ function Inside({
                 key={each}
                 class={`tab ${each === timeframe ? "chosen" : ""}`}
                 aria-current={each === timeframe ? "true" : undefined}
+                title={isDerived(each) ? "made of stored 1m candles, whole ones only" : "stored"}
                 href={marketHref(market.market, { timeframe: each })}
               >
                 {each}
               </a>
             ))}
+            {isDerived(timeframe) && <span class="dim">made of 1m, whole ones only</span>}
             <span class="dim">
               {ofSeries.some(({ kind }) => kind === "gap") ? (
                 <Badge state="warn">
-                  {formatCount(ofSeries.filter(({ kind }) => kind === "gap").length)} gaps
+                  {counted(ofSeries.filter(({ kind }) => kind === "gap").length, "gap")}
                 </Badge>
               ) : (
                 <Badge state="good">no gaps</Badge>
               )}
             </span>
           </div>
-          <CandleChart market={market.market} timeframe={timeframe} gaps={ofSeries} at={at} />
+          <CandleChart
+            market={market.market}
+            timeframe={timeframe}
+            isDerived={isDerived(timeframe)}
+            gaps={ofSeries}
+            at={at}
+          />
         </>
       )}
       <div class="columns">
         {has("orderbook") && <BookPanel market={market.market} />}
         {has("trades") && <Tape market={market.market} />}
         <Score market={market.market} />
-        <GapList gaps={gaps.value ?? []} market={market.market} />
+        <section class="panel wide" id="gaps" aria-label="Gaps and voids">
+          <h2>Gaps and voids</h2>
+          <GapList gaps={gaps.value ?? []} rowsMax={200} isShort />
+        </section>
       </div>
     </>
   );
@@ -174,16 +197,22 @@ function Ladder({ book }: { book: Book }): JSX.Element {
   );
 }
 
+/** What was asked for and what was told may overlap. */
+function newestOnce(trades: readonly Trade[]): Trade[] {
+  const once = new Map(trades.map((trade) => [trade.trade_id, trade]));
+  return [...once.values()].sort((a, b) => b.trade_id - a.trade_id).slice(0, TRADES_SHOWN);
+}
+
 function Tape({ market }: { market: string }): JSX.Element {
   const [trades, setTrades] = useState<readonly Trade[]>([]);
+  const openings = useStreamOpenings();
   useEffect(() => {
     const stop = new AbortController();
-    setTrades([]);
     ask<Page<Trade>>("/trades", { market, order: "desc", limit: TRADES_SHOWN }, { signal: stop.signal })
-      .then(({ data }) => setTrades((before) => [...before, ...data].slice(0, TRADES_SHOWN)))
+      .then(({ data }) => setTrades((before) => newestOnce([...before, ...data])))
       .catch(() => undefined);
     return () => stop.abort();
-  }, [market]);
+  }, [market, openings]);
   const waiting = useRef<Trade[]>([]);
   const frame = useRef<number>();
   useStream("trades", [market], (message) => {
@@ -192,7 +221,7 @@ function Tape({ market }: { market: string }): JSX.Element {
     frame.current ??= requestAnimationFrame(() => {
       frame.current = undefined;
       const fresh = waiting.current.splice(0).reverse();
-      setTrades((before) => [...fresh, ...before].slice(0, TRADES_SHOWN));
+      setTrades((before) => newestOnce([...fresh, ...before]));
     });
   });
   return (
@@ -249,7 +278,7 @@ function Score({ market }: { market: string }): JSX.Element {
       <Loaded
         asked={checks}
         isEmpty={(value) => value.length === 0}
-        empty="Not checked yet: the quality cycle does, or `tickwell quality` now."
+        empty="Not checked yet: the first check follows the first repairs."
       >
         {(value) => (
           <dl>
@@ -301,62 +330,6 @@ function Score({ market }: { market: string }): JSX.Element {
           </dl>
         )}
       </Loaded>
-    </section>
-  );
-}
-
-function GapList({ gaps, market }: { gaps: readonly Gap[]; market: string }): JSX.Element {
-  return (
-    <section class="panel wide" aria-label="Gaps and voids">
-      <h2>Gaps and voids</h2>
-      {gaps.length === 0 ? (
-        <p class="state">
-          <Badge state="good">none</Badge>
-        </p>
-      ) : (
-        <div class="scroll short" tabIndex={0} role="region" aria-label="List of gaps and voids">
-          <table>
-            <thead>
-              <tr>
-                <th>Kind</th>
-                <th>Data</th>
-                <th>From (UTC)</th>
-                <th class="number">Length</th>
-                <th>Why</th>
-                <th>Repair</th>
-              </tr>
-            </thead>
-            <tbody>
-              {gaps
-                .slice(-200)
-                .toReversed()
-                .map((gap, i) => (
-                  <tr key={i}>
-                    <td>
-                      <Badge state={gap.kind === "gap" ? "warn" : "none"}>{gap.kind}</Badge>
-                    </td>
-                    <td>{gap.timeframe ?? gap.data_type}</td>
-                    <td>
-                      {gap.timeframe === null ? (
-                        <Time iso={gap.start} />
-                      ) : (
-                        <a href={marketHref(market, { at: gap.start, timeframe: gap.timeframe })}>
-                          {formatUtc(gap.start, false)}
-                        </a>
-                      )}
-                    </td>
-                    <td class="number">{formatDuration(Date.parse(gap.end) - Date.parse(gap.start))}</td>
-                    <td title={gap.detail ?? ""}>
-                      {gap.reason?.replaceAll("_", " ") ??
-                        (gap.kind === "void" ? "the exchange has nothing there" : "not fetched yet")}
-                    </td>
-                    <td>{gap.task ? `task ${gap.task.id}: ${gap.task.status}` : ""}</td>
-                  </tr>
-                ))}
-            </tbody>
-          </table>
-        </div>
-      )}
     </section>
   );
 }

@@ -40,7 +40,7 @@ export function QualityPage(): JSX.Element {
       <Loaded
         asked={days}
         isEmpty={(value) => value.length === 0}
-        empty="Not checked yet: the quality cycle does, or `tickwell quality` now."
+        empty="Not checked yet: the first check follows the first repairs."
       >
         {(value) => <HeatMap days={value} dates={dates} />}
       </Loaded>

@@ -28,7 +28,8 @@ function runsOf(states: string): Run[] {
   return runs;
 }
 
-export function Strip({ strip }: { strip: MarketSummary["strip"] }): JSX.Element {
+/** @param more what a reader is told behind it */
+export function Strip({ strip, more }: { strip: MarketSummary["strip"]; more: string }): JSX.Element {
   const { states, slot_ms } = strip;
   const runs = runsOf(states);
   const words = ["c", "v", "r", "g"]
@@ -36,14 +37,16 @@ export function Strip({ strip }: { strip: MarketSummary["strip"] }): JSX.Element
     .filter(({ slots }) => slots > 0)
     .map(({ state, slots }) => `${NAMES[state] ?? ""} ${formatDuration(slots * slot_ms)}`)
     .join(", ");
+  const told = `last 24 hours: ${words === "" ? "nothing expected" : words}${more}`;
   return (
     <svg
       class="strip"
       viewBox={`0 0 ${states.length} 10`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={`last 24 hours: ${words === "" ? "nothing expected" : words}`}
+      aria-label={told}
     >
+      <title>{told}</title>
       {runs.map(({ state, from, to }) => (
         // Void is lower and gap is taller: told apart without colour.
         <rect

@@ -56,6 +56,8 @@ const PORT_DEFAULT = 7_377;
 /** Simulated times between cycles. */
 const COLLECT_EVERY_MS = 60_000;
 const CYCLES_A_REPAIR = 5;
+/** A check of the week takes a machine of two cores about a second. */
+const CYCLES_A_CHECK = 20;
 /** How often it is told what the streams bring. */
 const CYCLES_A_WORD = 10;
 const MARKETS = Object.values(DEMO_MARKETS).reduce((sum, symbols) => sum + symbols.length, 0);
@@ -334,6 +336,9 @@ class Demo {
         if (cycle === 0) this.#tellFirstCycle(repaired, failures);
       }
       await narrator.catchUp(signal);
+      // For whoever looks at the dashboard meanwhile; what is reported is checked at the end.
+      if (cycle % CYCLES_A_CHECK === 0)
+        await Promise.all(collectors.map((each) => each.runQualityCheckCycle(signal)));
       if (cycle % CYCLES_A_REPAIR === 0) await figures.measure();
       const live = cycle > 0 && cycle % CYCLES_A_WORD === 0 ? streams.words() : undefined;
       if (live !== undefined) this.#tell(`${this.#stamp()}  ${live}`);

@@ -5,6 +5,7 @@ import type { TimeRange } from "../../core/range.js";
 import type { Timeframe } from "../../core/timeframe.js";
 import { Database } from "../database.js";
 import type { SeriesKey } from "../series-key.js";
+import { derivedCandlePage, readDerivedState, type DerivedState } from "./derived-candles.js";
 import { readDatabaseState, type DatabaseState } from "./database-state.js";
 import { readGapLogEnd, readGapLogSince, type GapLogRow } from "./gap-events.js";
 import {
@@ -53,6 +54,9 @@ import { bookPage, candlePage, tradePage, type RowPage, type RowPageRequest } fr
 /** All methods reject with a TickwellError of kind `database`. Times are epoch ms. */
 export interface ApiRecords {
   candlePage(timeframe: Timeframe, request: RowPageRequest): Promise<RowPage>;
+  /** Longer candles, made of minutes. */
+  derivedCandlePage(timeframe: Timeframe, request: RowPageRequest): Promise<RowPage>;
+  derivedState(series: SeriesKey, range: TimeRange): Promise<DerivedState>;
   tradePage(request: RowPageRequest): Promise<RowPage>;
   /** @param depth levels a side; undefined for all that are stored */
   bookPage(depth: number | undefined, request: RowPageRequest): Promise<RowPage>;
@@ -111,6 +115,14 @@ export class PostgresApiRecords implements ApiRecords {
 
   candlePage(timeframe: Timeframe, request: RowPageRequest): Promise<RowPage> {
     return this.#read("candles", (pool) => candlePage(pool, timeframe, request));
+  }
+
+  derivedCandlePage(timeframe: Timeframe, request: RowPageRequest): Promise<RowPage> {
+    return this.#read("derived candles", (pool) => derivedCandlePage(pool, timeframe, request));
+  }
+
+  derivedState(series: SeriesKey, range: TimeRange): Promise<DerivedState> {
+    return this.#read("coverage", (pool) => readDerivedState(pool, series, range));
   }
 
   tradePage(request: RowPageRequest): Promise<RowPage> {

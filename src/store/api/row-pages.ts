@@ -48,11 +48,13 @@ const MILLISECONDS = (column: string): string =>
   `replace(to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '.000Z', 'Z')`;
 const MICROSECONDS = (column: string): string =>
   `regexp_replace(to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '(\\.000)?000Z$', 'Z')`;
-const US = (column: string): string => `(extract(epoch FROM ${column}) * 1000000)::bigint`;
+/** Epoch microseconds. */
+export const US = (column: string): string => `(extract(epoch FROM ${column}) * 1000000)::bigint`;
 const TEXT_OR_NULL = (column: string): string => `coalesce('"' || ${column} || '"', 'null')`;
 const OR_NULL = (column: string): string => `coalesce(${column}::text, 'null')`;
 
-const CANDLE_LINES = {
+/** One candle as a line, of the columns of `ohlcv`. */
+export const CANDLE_LINES = {
   // Minutes have no fractions: half of what to_char costs.
   json: `concat('{"open_time":"', to_char(open_time, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '","open":"', open, '","high":"', high,
     '","low":"', low, '","close":"', close, '","volume":"', volume, '","quote_volume":', ${TEXT_OR_NULL("quote_volume")},

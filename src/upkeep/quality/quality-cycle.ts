@@ -32,8 +32,11 @@ export class QualityCycle {
     this.#live = new LiveQualityChecker(options);
   }
 
-  /** @throws TickwellError `database` */
-  async run(series: readonly Series[]): Promise<QualityReport> {
+  /**
+   * @param options.mayAlarm false: scores are stored, and what is well again is told, but nobody is told of a low one
+   * @throws TickwellError `database`
+   */
+  async run(series: readonly Series[], { mayAlarm }: { mayAlarm: boolean }): Promise<QualityReport> {
     const { lookbackMs } = this.#options;
     const marketIds = [...new Set(series.map(({ market }) => market.id))];
     const summaries = await this.#checker.checkAllActiveMarkets({ lookbackMs, marketIds });
@@ -41,9 +44,9 @@ export class QualityCycle {
     for (const summary of summaries) {
       const market = markets.get(summary.marketId);
       // That a market is suspended is told by the collector's list.
-      if (market?.isActive) this.#alert(summary, market.exchange);
+      if (market?.isActive) this.#alert(summary, market.exchange, mayAlarm);
     }
-    await this.#checkLive(marketIds, markets);
+    await this.#checkLive(marketIds, markets, mayAlarm);
     return this.#checker.generateQualityReport(summaries);
   }
 
@@ -51,6 +54,7 @@ export class QualityCycle {
   async #checkLive(
     marketIds: readonly number[],
     markets: ReadonlyMap<number, Series["market"]>,
+    mayAlarm: boolean,
   ): Promise<void> {
     const { lookbackMs, minScore, alerts } = this.#options;
     for (const summary of await this.#live.check({ lookbackMs, marketIds })) {
@@ -63,6 +67,7 @@ export class QualityCycle {
         alerts?.resolve(key, `${name}: the score is ${score} again`);
         continue;
       }
+      if (!mayAlarm) continue;
       const why = [...summary.errors, ...summary.warnings].map(({ message }) => message).join("; ");
       alerts?.raise({
         key,
@@ -74,7 +79,7 @@ export class QualityCycle {
     }
   }
 
-  #alert(summary: QualitySummary, exchange: string): void {
+  #alert(summary: QualitySummary, exchange: string, mayAlarm: boolean): void {
     const { alerts, minScore } = this.#options;
     const name = `${summary.market} ${summary.timeframe}`;
     const score = summary.score?.toFixed(1) ?? "none";
@@ -83,6 +88,7 @@ export class QualityCycle {
       alerts?.resolve(key, `${name}: the score is ${score} again`);
       return;
     }
+    if (!mayAlarm) return;
     const why = [...summary.errors, ...summary.warnings].map(({ message }) => message).join("; ");
     alerts?.raise({
       key,

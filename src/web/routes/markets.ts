@@ -4,6 +4,7 @@ import { formatTime } from "../../core/time.js";
 import type { StoredMarket } from "../../store/store.js";
 import type { ExchangeInfo, Market } from "../contract.js";
 import { decodeCursor, encodeCursor } from "../cursor.js";
+import { derivedTimeframes } from "../derived-timeframes.js";
 import { document } from "../reply.js";
 import { pageSize, type Route } from "./call.js";
 
@@ -38,18 +39,24 @@ export const markets: Route<"markets"> = async ({ directory, board, query }) => 
     .filter(({ name }) => after === undefined || compare(name, after) > 0);
   const page = rest.slice(0, limit);
   const data = await Promise.all(
-    page.map(async ({ market, name }): Promise<Market> => ({
-      market: name,
-      ...describe(market),
-      series: await board.series(market.id),
-      summary: query.include === "summary" ? await board.summary(market.id) : null,
-    })),
+    page.map(async ({ market, name }): Promise<Market> => {
+      const series = await board.series(market.id);
+      return {
+        market: name,
+        ...describe(market),
+        series,
+        derived_timeframes: derivedTimeframes(series),
+        summary: query.include === "summary" ? await board.summary(market.id) : null,
+      };
+    }),
   );
   const last = page.at(-1);
   return document({ data, next_cursor: last && rest.length > limit ? encodeCursor([last.name]) : null });
 };
 
-function describe(market: StoredMarket): Omit<Market, "market" | "series" | "summary"> {
+function describe(
+  market: StoredMarket,
+): Omit<Market, "market" | "series" | "derived_timeframes" | "summary"> {
   return {
     exchange: market.exchange,
     symbol: market.symbol,

@@ -9,6 +9,7 @@ import {
   type RowPageRequest,
   type RowPosition,
 } from "../../store/api/row-pages.js";
+import { DERIVED_FROM } from "../../store/api/derived-candles.js";
 import type { LedgerKey, RangeState } from "../../store/api/ledger-pages.js";
 import type { StoredMarket } from "../../store/store.js";
 import { PAGE_ROWS_DEFAULT, type Book, type RowFormat } from "../contract.js";
@@ -19,35 +20,83 @@ import { rangeOf, type Call, type Route, type RouteParts } from "./call.js";
 
 /** Rows of a page while everything is streamed: half a megabyte or so; a book of 400 levels a side takes 20 KB. */
 const STREAM_PAGE_ROWS = { candles: 5_000, trades: 5_000, books: 250 } as const;
+/** Minutes of which the longer candles of such a page are made at most: a quarter of a second of the database. */
+const DERIVED_MINUTES = 300_000;
 /** A live book has hundreds of levels, and is asked for again and again; what is stored has as many as were wanted. */
 const LIVE_DEPTH_DEFAULT = 100;
 
 export const candles: Route<"candles"> = async (call) => {
-  const { store, directory, query, clock } = call;
+  const { directory, query, clock } = call;
   const market = await directory.find(query.market);
   const { timeframe } = query;
-  const key = { marketId: market.id, dataType: "ohlcv", timeframe } as const;
   const nowMs = clock.nowMs();
   const asked = rangeOf(query, { nowMs });
-  const state = await store.api.rangeState(key, asked);
-  await checkStored(call, market, key, state);
+  const source = await candleSource(call, market, asked);
+  const { proof, state } = source;
   // Without a beginning, the series' own: what nobody has asked for is not missing.
   const range = query.from === undefined ? fromSeries(asked, state) : asked;
+  const lengthMs = timeframeMs(timeframe);
   return rowsReply(call, {
     market,
     name: `${market.exchange}-${market.nativeSymbol}-${timeframe}`,
     kind: "candles",
     range,
-    read: (request) => store.api.candlePage(timeframe, request),
+    read: source.read,
+    streamRows: source.streamRows,
     headers: {
       "x-data-quality": state.score === undefined ? "unknown" : state.score.toFixed(2),
-      "x-data-coverage": coverageOf(range, state, { nowMs, lengthMs: timeframeMs(timeframe), timeframe }),
-      "x-data-missing": String(Math.round(state.missingMs / timeframeMs(timeframe))),
-      "x-data-void": String(Math.round(state.voidMs / timeframeMs(timeframe))),
+      "x-data-coverage": coverageOf(range, proof, { nowMs, lengthMs, timeframe }),
+      "x-data-missing": String(Math.round(proof.missingMs / lengthMs)),
+      "x-data-void": String(Math.round(proof.voidMs / lengthMs)),
+      ...source.headers,
     },
     freshness: freshnessOf(range, state, { nowMs, isBounded: query.to !== undefined }),
   });
 };
+
+interface CandleSource {
+  readonly read: RowSource["read"];
+  /** Of the series that is stored. */
+  readonly state: RangeState;
+  /** Of the candles that are asked for. */
+  readonly proof: Pick<RangeState, "coveredMs" | "voidMs" | "missingMs">;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly streamRows?: number;
+}
+
+/** The stored series; where there is none, the stored minutes and what can be made of them. */
+async function candleSource(
+  call: Call<"candles">,
+  market: StoredMarket,
+  range: TimeRange,
+): Promise<CandleSource> {
+  const { api } = call.store;
+  const { timeframe } = call.query;
+  const { id: marketId } = market;
+  const key = { marketId, dataType: "ohlcv", timeframe } as const;
+  const state = await api.rangeState(key, range);
+  const stored = async (): Promise<CandleSource> => {
+    await checkStored(call, market, key, state);
+    return { read: (request) => api.candlePage(timeframe, request), state, proof: state, headers: {} };
+  };
+  if (state.series !== undefined || timeframe === DERIVED_FROM) return stored();
+  const whole = {
+    startMs: ceilToTimeframe(range.startMs, timeframe),
+    endMs: ceilToTimeframe(range.endMs, timeframe),
+  };
+  const minutes = await api.rangeState({ marketId, dataType: "ohlcv", timeframe: DERIVED_FROM }, whole);
+  if (minutes.series === undefined) return stored();
+  return {
+    read: (request) => api.derivedCandlePage(timeframe, request),
+    state: minutes,
+    proof: await api.derivedState({ marketId, timeframe }, range),
+    headers: { "x-data-derived-from": DERIVED_FROM },
+    streamRows: Math.max(
+      1,
+      Math.floor((DERIVED_MINUTES * timeframeMs(DERIVED_FROM)) / timeframeMs(timeframe)),
+    ),
+  };
+}
 
 export const trades: Route<"trades"> = async (call) => {
   const { store, directory, query, clock } = call;
@@ -128,6 +177,8 @@ interface RowSource {
   readonly read: (request: RowPageRequest) => Promise<RowPage>;
   readonly headers: Readonly<Record<string, string>>;
   readonly freshness: Freshness;
+  /** Rows of a page while everything is streamed, where they are dearer than others. */
+  readonly streamRows?: number | undefined;
   /** No page follows, however full this one is. */
   readonly isLast?: boolean;
 }
@@ -150,7 +201,8 @@ function rowsReply(
     after,
   });
   const pages = async function* (): AsyncGenerator<RowPage, void> {
-    const rowsMax = limit === "all" ? STREAM_PAGE_ROWS[source.kind] : limit;
+    const rowsMax =
+      limit === "all" ? Math.min(STREAM_PAGE_ROWS[source.kind], source.streamRows ?? Infinity) : limit;
     do {
       if (signal.aborted) return;
       const page = await source.read(request(rowsMax));
@@ -191,7 +243,7 @@ function fromSeries(asked: TimeRange, { series }: RangeState): TimeRange {
 /** Of the closed candles of the range, those that are stored or proven void, in percent, never rounded up to 100. */
 function coverageOf(
   { startMs, endMs }: TimeRange,
-  { coveredMs, voidMs }: RangeState,
+  { coveredMs, voidMs }: Pick<RangeState, "coveredMs" | "voidMs">,
   {
     nowMs,
     lengthMs,

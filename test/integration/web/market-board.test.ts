@@ -50,6 +50,7 @@ it("does not count a time without a book as a gap that is open", async () => {
   await commitBook(40, 10);
   await commitBook(10, 1);
   const board = new MarketBoard({ store, hub: new LiveHub(), clock, wallClock: clock });
-  expect(await board.totals()).toMatchObject({ series: 1, openGaps: 0, bookOutages: 2 });
-  expect(await board.summary(market.id)).toMatchObject({ open_gaps: 0, book_outages_24h: 2 });
+  const absences = { open_gaps: 0, book_outages_24h: 2, book_outage_ms_24h: 120_000 };
+  expect(await board.totals()).toMatchObject({ series: 1, absences });
+  expect(await board.summary(market.id)).toMatchObject(absences);
 });

@@ -174,6 +174,99 @@ describe("candles", () => {
   });
 });
 
+describe("candles of a timeframe that is not stored", () => {
+  const HOURS = { market: BTC, timeframe: "1h" };
+
+  it("are made of minutes, of all of them or not at all", async () => {
+    const response = await get("/api/v1/candles", HOURS);
+    const body = (await response.json()) as Page;
+    expect(ROUTES.candles.answer.parse(body)).toEqual(body);
+    // The fifth hour has a gap; the last ten minutes of the tenth are void, and nothing is missing there.
+    expect(body.data.map(({ open_time: at }) => at)).toEqual(
+      [0, 1, 2, 3, 5, 6, 7, 8, 9].map((hour) => time(hour * 60)),
+    );
+    expect(body.data[4]).toEqual({
+      open_time: time(300),
+      open: "100.5",
+      high: "101",
+      low: "99.25",
+      close: "100",
+      volume: "740.7",
+      quote_volume: "74070",
+      trade_count: 420,
+      source: "derived",
+      revision: 0,
+      flags: 1,
+    });
+    expect(body.data[8]).toMatchObject({ volume: "617.25", trade_count: 350 });
+    expect(response.headers.get("x-data-derived-from")).toBe("1m");
+    expect(response.headers.get("x-data-missing")).toBe("1");
+    expect(response.headers.get("x-data-void")).toBe("0");
+    expect(response.headers.get("x-data-coverage")).toBe("90.00");
+    expect(response.headers.get("x-data-quality")).toBe("98.25");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("have the open of the first minute and the close of the last, and count what was revised", async () => {
+    const [first, ...others] = (await ask("candles", { market: "okx:ETH/USDT", timeframe: "5m" })).data;
+    expect(first).toMatchObject({ open: "100.5", close: "100", revision: 1 });
+    expect(others).toHaveLength(1);
+  });
+
+  it("of a bucket that has not ended, or began before the series, are none", async () => {
+    // Ten minutes of an hour.
+    const response = await get("/api/v1/candles", { market: "okx:ETH/USDT", timeframe: "1h" });
+    expect(await response.json()).toEqual({ data: [], next_cursor: null });
+    expect(response.headers.get("x-data-missing")).toBe("0");
+    expect(
+      (await ask("candles", { market: BTC, timeframe: "4h" })).data.map((row) => row["open_time"]),
+    ).toEqual([time(0)]);
+    expect((await ask("candles", { market: BTC, timeframe: "1d" })).data).toEqual([]);
+  });
+
+  it("of time in which the exchange has nothing are void", async () => {
+    const query = { market: BTC, timeframe: "5m", from: time(580), to: time(600) };
+    const response = await get("/api/v1/candles", query);
+    const { data } = (await response.json()) as Page;
+    expect(data.map(({ open_time: at }) => at)).toEqual([time(580), time(585)]);
+    expect(response.headers.get("x-data-void")).toBe("2");
+    expect(response.headers.get("x-data-coverage")).toBe("100.00");
+    expect(response.headers.get("etag")).toMatch(/^W/);
+  });
+
+  it("begin where their range does, as those that are stored", async () => {
+    const { data } = await ask("candles", { ...HOURS, from: time(61), to: time(421) });
+    expect(data.map(({ open_time: at }) => at)).toEqual([120, 180, 300, 360, 420].map(time));
+  });
+
+  it.each(["asc", "desc"] as const)("come page by page, %s", async (order) => {
+    const query = { market: BTC, timeframe: "15m" };
+    const rows = await all("candles", { ...query, limit: 7, order });
+    const expected = Array.from({ length: 40 }, (_, i) => time(i * 15)).filter((_, i) => i !== 16);
+    expect(rows.map(({ open_time: at }) => at)).toEqual(order === "asc" ? expected : expected.reverse());
+    const csv = await (await get("/api/v1/candles", { ...query, order, format: "csv" })).text();
+    expect(csv.trimEnd().split("\n").slice(1)).toEqual(rows.map((row) => Object.values(row).join(",")));
+  });
+
+  it("are named by their market", async () => {
+    const [btc] = (await ask("markets", { market: BTC })).data;
+    expect(btc?.["derived_timeframes"]).toEqual([
+      "3m",
+      "5m",
+      "15m",
+      "30m",
+      "1h",
+      "2h",
+      "4h",
+      "6h",
+      "8h",
+      "12h",
+      "1d",
+      "1w",
+    ]);
+  });
+});
+
 describe("trades", () => {
   it("are what is stored, to the microsecond, page by page", async () => {
     const rows = await all("trades", { market: BTC, limit: 7 });
@@ -215,18 +308,19 @@ describe("books", () => {
       `INSERT INTO orderbook_snapshots (market_id, ts, sequence, bids, asks)
        SELECT $1, $2, 7, array_agg(ARRAY[1000 - i, 1]::numeric[] ORDER BY i), array_agg(ARRAY[1000 + i, 1]::numeric[] ORDER BY i)
        FROM generate_series(1, 400) AS i`,
-      [world.eth.id, time(5)],
+      [world.btc.id, time(5)],
     );
     const levels = async (query: Record<string, string | number>): Promise<number[]> => {
-      const { data } = await ask("book", { market: "okx:ETH/USDT", ...query });
+      const { data } = await ask("book", { market: BTC, ...query });
       const [book] = data as { bids: unknown[]; asks: unknown[] }[];
       return [book?.bids.length ?? 0, book?.asks.length ?? 0];
     };
-    expect(await levels({})).toEqual([400, 400]);
     expect(await levels({ at: minuteMs(6) })).toEqual([400, 400]);
     expect(await levels({ from: time(5), to: time(6) })).toEqual([400, 400]);
     expect(await levels({ from: time(5), to: time(6), depth: 150 })).toEqual([150, 150]);
-    await world.database.sql("DELETE FROM orderbook_snapshots WHERE market_id = $1", [world.eth.id]);
+    await world.database.sql("DELETE FROM orderbook_snapshots WHERE market_id = $1 AND sequence = 7", [
+      world.btc.id,
+    ]);
   });
 
   it("of a range are all of them", async () => {
@@ -289,6 +383,8 @@ describe("markets", () => {
       score: 98.25,
       is_valid: false,
       open_gaps: 2,
+      candle_gaps: 1,
+      trade_gaps: 1,
       missing_candles: 10,
       open_tasks: 1,
       failed_tasks: 0,
@@ -378,7 +474,15 @@ describe("work", () => {
       is_simulated: true,
       may_write: false,
       database: { is_reachable: true },
-      totals: { markets: 2, series: 4, candles_missing: 10, open_gaps: 2, errors_24h: 3 },
+      totals: {
+        markets: 2,
+        series: 4,
+        candles_missing: 10,
+        open_gaps: 2,
+        candle_gaps: 1,
+        trade_gaps: 1,
+        errors_24h: 3,
+      },
     });
     expect(status.database.bytes).toBeGreaterThan(1_000_000);
   });
@@ -443,13 +547,27 @@ describe("bad input", () => {
       expect(response.headers.get("content-type")).toMatch(/^application\/problem\+json/);
       return { ...problemSchema.parse(await response.json()), type: undefined };
     };
-    const candles = { market: BTC, timeframe: "3m", from: time(0), format: "csv" };
-    expect(await refusal("/api/v1/candles", candles)).toMatchObject({
-      status: 404,
-      detail: "timeframe: nothing is stored of binance:BTC/USDT 3m; stored: 1m, book, trades",
-      parameter: "timeframe",
-      nearest: ["1m"],
-    });
+    // What can be made of stored minutes is there; of hours nothing shorter can be made.
+    const [{ id } = { id: 0 }] = await world.database.sql<{ id: number }>(
+      `INSERT INTO markets (exchange_id, symbol, native_symbol, base_asset, quote_asset, market_type)
+       SELECT id, 'HOURS/USDT', 'HOURS-USDT', 'HOURS', 'USDT', 'spot' FROM exchanges WHERE name = 'okx' RETURNING id`,
+    );
+    await world.database.sql(
+      "INSERT INTO series (market_id, data_type, timeframe, expected) VALUES ($1, 'ohlcv', '1h', '{[2024-01-01,2024-01-02)}')",
+      [id],
+    );
+    const candles = { market: "okx:HOURS/USDT", timeframe: "3m", from: time(0), format: "csv" };
+    // What there is is looked up again within seconds.
+    await expect
+      .poll(() => refusal("/api/v1/candles", candles), { timeout: 10_000 })
+      .toMatchObject({
+        status: 404,
+        detail: "timeframe: nothing is stored of okx:HOURS/USDT 3m; stored: 1h",
+        parameter: "timeframe",
+        nearest: ["1h"],
+      });
+    await world.database.sql("DELETE FROM series WHERE market_id = $1", [id]);
+    await world.database.sql("DELETE FROM markets WHERE id = $1", [id]);
     for (const [path, what] of [
       ["/api/v1/trades", "trades"],
       ["/api/v1/book", "book"],

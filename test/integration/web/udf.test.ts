@@ -44,7 +44,8 @@ it("finds markets and describes them", async () => {
     session: "24x7",
     timezone: "Etc/UTC",
     pricescale: 1,
-    intraday_multipliers: ["1"],
+    intraday_multipliers: ["1", "3", "5", "15", "30", "60", "120", "240", "360", "480", "720"],
+    has_daily: true,
   });
 });
 
@@ -68,6 +69,16 @@ it("gives bars of a range, or so many before an end, ascending", async () => {
     countback: 5,
   });
   expect(back["t"]).toEqual([236, 237, 238, 239, 250].map(second));
+});
+
+it("makes longer bars of whole ones only, and marks what they lack", async () => {
+  const hours = { symbol: BTC, resolution: "60", from: second(0), to: second(600) };
+  const bars = await ask("history", hours);
+  expect(bars["t"]).toEqual([0, 60, 120, 180, 300, 360, 420, 480, 540].map(second));
+  expect((bars["v"] as number[])[0]).toBe(740.7);
+  expect((await ask("history", { ...hours, countback: 2 }))["t"]).toEqual([480, 540].map(second));
+  const marks = await ask("marks", hours);
+  expect(marks["time"]).toEqual([second(240), second(540)]);
 });
 
 it("says where to look on when a range has none", async () => {
