@@ -460,11 +460,10 @@ export class BookKeeper {
       if (this.#deltas.length > DELTAS_HELD_MAX)
         this.#counts.add("shed", this.#deltas.splice(0, this.#deltas.length - DELTAS_HELD_MAX / 2).length);
     }
+    if (timeMs === undefined) return;
     const { snapshotEveryMs, levels } = this.#options;
-    // Due, or our own clock, where it had to serve, was set back.
-    const isDue = (atMs: number): boolean =>
-      atMs >= this.#nextSnapshotMs || atMs < this.#nextSnapshotMs - snapshotEveryMs;
-    if (timeMs === undefined || !isDue(timeMs)) return;
+    // Earlier than the last one was: our own clock, where it had to serve, was set back.
+    if (timeMs < this.#nextSnapshotMs && timeMs >= this.#nextSnapshotMs - snapshotEveryMs) return;
     this.#nextSnapshotMs = (Math.floor(timeMs / snapshotEveryMs) + 1) * snapshotEveryMs;
     const { bids, asks } = this.#book.top(levels);
     this.#snapshots.push({
