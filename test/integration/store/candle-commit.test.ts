@@ -184,7 +184,6 @@ describe("commit", () => {
     const history = await store.gapHistory();
     expect(history.find((each) => each.marketId === marketId)).toMatchObject({
       found: 1,
-      open: 0,
       repairedCandles: 1,
       voidCandles: 2,
     });
