@@ -25,7 +25,7 @@ describe("following a series", () => {
       startMs: NOW_MS - 30_000 - 2 * HOUR_MS,
       endMs: NOW_MS - 30_000 + 10 * HOUR_MS,
     });
-    expect((await store.gapHistory())[0]).toMatchObject({ found: 1, open: 0, repairedCandles: 600 });
+    expect((await store.gapHistory())[0]).toMatchObject({ found: 1, repairedCandles: 600 });
   });
 
   it("does not fetch what lies between an old backfill and its own beginning", async () => {
