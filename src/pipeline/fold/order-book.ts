@@ -15,7 +15,7 @@ const NO_LEVEL: WireLevel = ["", ""];
 export type LevelFault = string;
 
 /**
- * Prices are kept twice: as integers of the finest decimals seen so far, to sort by, and as the text they came in, which
+ * Prices are kept twice: as integers of the finest decimals seen so far, to sort by, and as the levels they came in, which
  * checksums and the store need. The best level stands last on its side, where most changes happen, so that little is moved.
  */
 export class OrderBook {
@@ -87,7 +87,7 @@ export class OrderBook {
       const qty = level[1];
       const units = this.#unitsOf(price);
       const sign = signOfQty(qty);
-      if (units > 0 && sign > 0) side.set(units, price, qty);
+      if (units > 0 && sign > 0) side.set(units, level);
       else if (!(units > 0 && sign === 0)) return faultOf([price, qty], { i, name });
     }
     return undefined;
@@ -101,7 +101,7 @@ export class OrderBook {
       const qty = level[1];
       const units = this.#unitsOf(price);
       const sign = signOfQty(qty);
-      if (units > 0 && sign > 0) side.set(units, price, qty);
+      if (units > 0 && sign > 0) side.set(units, level);
       else if (units > 0 && sign === 0) side.remove(units);
       else return faultOf([price, qty], { i, name });
     }
@@ -143,8 +143,8 @@ export class OrderBook {
 class BookSide {
   readonly #sign: 1 | -1;
   readonly #keys: number[] = [];
-  readonly #prices: string[] = [];
-  readonly #qtys: string[] = [];
+  /** As they came in: never changed, and of some venues with more than price and quantity. */
+  readonly #levels: WireLevel[] = [];
   /** Below this key levels may exist that nobody has told us of. */
   #knownFrom = -Infinity;
 
@@ -167,7 +167,7 @@ class BookSide {
   }
 
   clear(): void {
-    this.#keys.length = this.#prices.length = this.#qtys.length = 0;
+    this.#keys.length = this.#levels.length = 0;
     this.#knownFrom = -Infinity;
   }
 
@@ -181,24 +181,21 @@ class BookSide {
     return key !== undefined && key >= this.#knownFrom;
   }
 
-  set(units: number, price: string, qty: string): void {
+  set(units: number, level: WireLevel): void {
     const key = units * this.#sign;
     const last = this.#keys.length - 1;
     if (last < 0 || key > (this.#keys[last] ?? NaN)) {
       this.#keys.push(key);
-      this.#prices.push(price);
-      this.#qtys.push(qty);
+      this.#levels.push(level);
       return;
     }
     const at = this.#indexOf(key);
     if (this.#keys[at] === key) {
-      this.#prices[at] = price;
-      this.#qtys[at] = qty;
+      this.#levels[at] = level;
       return;
     }
     insertAt(this.#keys, at, key);
-    insertAt(this.#prices, at, price);
-    insertAt(this.#qtys, at, qty);
+    insertAt(this.#levels, at, level);
   }
 
   remove(units: number): void {
@@ -206,13 +203,12 @@ class BookSide {
     const at = this.#indexOf(key);
     if (this.#keys[at] !== key) return;
     removeAt(this.#keys, at);
-    removeAt(this.#prices, at);
-    removeAt(this.#qtys, at);
+    removeAt(this.#levels, at);
   }
 
   cut(levels: number): void {
     const beyond = this.#keys.length - levels;
-    if (beyond > 0) for (const side of [this.#keys, this.#prices, this.#qtys]) side.splice(0, beyond);
+    if (beyond > 0) for (const side of [this.#keys, this.#levels]) side.splice(0, beyond);
   }
 
   rescale(factor: number): void {
@@ -224,7 +220,8 @@ class BookSide {
     const top: WireLevel[] = [];
     for (let i = this.#keys.length - 1; i >= 0 && top.length < levels; i--) {
       if ((this.#keys[i] ?? NaN) < this.#knownFrom) break;
-      top.push([this.#prices[i] ?? "", this.#qtys[i] ?? ""]);
+      const level = this.#levels[i] ?? NO_LEVEL;
+      top.push([level[0], level[1]]);
     }
     return top;
   }
