@@ -6,7 +6,7 @@ import type { BookBatch } from "../core/model/record-batch.js";
 import { mergeRanges, subtractRanges, type TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
 import { growExpectation, hullOfRanges, lockLiveSeries, recordLiveRejections } from "./live-series.js";
-import { recordOutages, trimOutages } from "./book-gaps.js";
+import { columnsOf, recordOutages, trimOutages, type MarketRange } from "./book-gaps.js";
 import { addTallies } from "./live-tallies.js";
 
 /** @returns snapshots and deltas that were not stored before */
@@ -117,8 +117,7 @@ function arrayText(levels: readonly BookLevel[]): string {
   return levels.length === 0 ? "{}" : `{${levels.map(([price, qty]) => `{${price},${qty}}`).join(",")}}`;
 }
 
-interface BookRange extends TimeRange {
-  readonly marketId: number;
+interface BookRange extends MarketRange {
   /** Snapshots stored in it. */
   readonly records: number;
 }
@@ -138,7 +137,7 @@ async function claimValidity(
   const onRecord = await loadTouched(client, claims);
   const put: (TimeRange & { marketId: number; before: readonly BookRange[] })[] = [];
   const removed: BookRange[] = [];
-  const added: (TimeRange & { marketId: number })[] = [];
+  const added: MarketRange[] = [];
   for (const [marketId, own] of groupBy(claims, (claim) => claim.marketId)) {
     const before = onRecord.filter((range) => range.marketId === marketId);
     const merged = mergeRanges([...own, ...before]);
@@ -186,30 +185,20 @@ async function claimValidity(
 }
 
 /** How many books are stored in each of these ranges. */
-async function countSnapshots(
-  client: PoolClient,
-  ranges: readonly (TimeRange & { marketId: number })[],
-): Promise<BookRange[]> {
+async function countSnapshots(client: PoolClient, ranges: readonly MarketRange[]): Promise<BookRange[]> {
   if (ranges.length === 0) return [];
   const { rows } = await client.query<{ at: number; records: number }>(
     `SELECT p.at, count(s.ts) AS records
      FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS p (market_id, start_time, end_time, at)
      LEFT JOIN orderbook_snapshots s ON s.market_id = p.market_id AND s.ts >= p.start_time AND s.ts < p.end_time
      GROUP BY p.at`,
-    [
-      ranges.map(({ marketId }) => marketId),
-      ranges.map(({ startMs }) => formatTime(startMs)),
-      ranges.map(({ endMs }) => formatTime(endMs)),
-    ],
+    columnsOf(ranges),
   );
   const records = new Map(rows.map((row) => [row.at, row.records]));
   return ranges.map((range, i) => ({ ...range, records: records.get(i + 1) ?? 0 }));
 }
 
-async function loadTouched(
-  client: PoolClient,
-  claims: readonly (TimeRange & { marketId: number })[],
-): Promise<BookRange[]> {
+async function loadTouched(client: PoolClient, claims: readonly MarketRange[]): Promise<BookRange[]> {
   const { rows } = await client.query<{
     market_id: number;
     start_time: number;
@@ -220,11 +209,7 @@ async function loadTouched(
      FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) AS h (market_id, start_time, end_time)
      JOIN coverage c ON c.market_id = h.market_id AND c.data_type = 'orderbook' AND c.timeframe = ''
       AND c.start_time <= h.end_time AND c.end_time >= h.start_time`,
-    [
-      claims.map(({ marketId }) => marketId),
-      claims.map(({ startMs }) => formatTime(startMs)),
-      claims.map(({ endMs }) => formatTime(endMs)),
-    ],
+    columnsOf(claims),
   );
   return rows.map((row) => ({
     marketId: row.market_id,

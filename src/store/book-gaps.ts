@@ -14,7 +14,7 @@ export interface MarketOutage extends BookOutage {
   readonly foundMs: number;
 }
 
-interface MarketRange extends TimeRange {
+export interface MarketRange extends TimeRange {
   readonly marketId: number;
 }
 
@@ -90,7 +90,8 @@ async function coverageWithin(client: Client, ranges: readonly MarketRange[]): P
   return rows.map((row) => ({ marketId: row.market_id, startMs: row.start_time, endMs: row.end_time }));
 }
 
-function columnsOf(ranges: readonly MarketRange[]): [number[], string[], string[]] {
+/** Ranges as the columns of an `unnest($1::int[], $2::timestamptz[], $3::timestamptz[])`. */
+export function columnsOf(ranges: readonly MarketRange[]): [number[], string[], string[]] {
   return [
     ranges.map(({ marketId }) => marketId),
     ranges.map(({ startMs }) => formatTime(startMs)),
