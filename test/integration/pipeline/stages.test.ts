@@ -66,6 +66,13 @@ const streamOf = (prefix: string, shard: number): string => `${prefix}:{${shard}
 const UNREADABLE = ["b", '{"v":99}', "r", "0"] as const;
 const SHARDS = Array.from({ length: 8 }, (_, shard) => shard);
 
+/** Until a reader has taken what is in the shard. */
+const untilTaken = (prefix: string, shard: number): Promise<void> =>
+  until(async () => {
+    const [pending] = (await client.xpending(streamOf(prefix, shard), "writers")) as [number];
+    return pending > 0;
+  });
+
 /** Rows of all entries that are there. */
 async function rowsIn(prefix: string): Promise<number> {
   const entries = (
@@ -336,7 +343,7 @@ describe.runIf(hasRedis)("a stage in Redis", () => {
     const { stage, prefix } = openRedis();
     await stage.append(candles(3, 5), never);
     const reading = stage.read({ rowsMax: 1_000_000, ageMs: 60_000 }, never);
-    await systemClock.sleep(200);
+    await untilTaken(prefix, 3);
     await client
       .multi()
       .xadd(streamOf(prefix, 4), "*", "b", encodeBatch(candles(4, 7)), "r", "7")
@@ -355,7 +362,7 @@ describe.runIf(hasRedis)("a stage in Redis", () => {
     const { stage, prefix } = openRedis();
     await stage.append(candles(3, 5), never);
     const reading = stage.read({ rowsMax: 1_000_000, ageMs: 60_000 }, never);
-    await systemClock.sleep(200);
+    await untilTaken(prefix, 3);
     await client
       .multi()
       .xadd(streamOf(prefix, 4), "*", "b", encodeBatch(candles(4, 7)), "r", "7")
@@ -370,7 +377,7 @@ describe.runIf(hasRedis)("a stage in Redis", () => {
     await stage.append(candles(3, 5), never);
     const stop = new AbortController();
     const reading = stage.read({ rowsMax: 1_000_000, ageMs: 60_000 }, stop.signal);
-    await systemClock.sleep(200);
+    await untilTaken(prefix, 3);
     stop.abort(new Error("enough"));
     await expect(reading).rejects.toThrow("enough");
     const { stage: other } = openRedis(1_000, prefix, 300);
