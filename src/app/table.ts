@@ -1,4 +1,5 @@
 // Tables for people: plain columns on a terminal, numbers to the right.
+import { stripVTControlCharacters } from "node:util";
 
 export interface Column {
   readonly title: string;
@@ -57,8 +58,6 @@ function linesOf(row: readonly string[]): readonly (readonly string[])[] {
 }
 
 const PLAIN = /^[\x20-\x7e]*$/;
-// eslint-disable-next-line no-control-regex -- colours begin with an escape
-const COLOURS = /\x1b\[[\d;]*m/g;
 /** Fills no column of its own: marks upon the letter before, controls, joiners. */
 const NO_COLUMN = /[\p{M}\p{Cc}\p{Cf}]/u;
 /** Fills two: East Asian wide and fullwidth letters, and what is drawn as a picture. */
@@ -69,7 +68,7 @@ const TWO_COLUMNS =
 function terminalWidth(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;
-  for (const letter of text.replace(COLOURS, ""))
+  for (const letter of stripVTControlCharacters(text))
     width += NO_COLUMN.test(letter) ? 0 : TWO_COLUMNS.test(letter) ? 2 : 1;
   return width;
 }
