@@ -4,7 +4,7 @@ import type { PoolClient } from "pg";
 import type { BookOutage } from "../core/model/book.js";
 import { subtractRanges, type TimeRange } from "../core/range.js";
 import { formatTime } from "../core/time.js";
-import { recordLiveGaps } from "./live-series.js";
+import { recordLiveGaps, storedDetail } from "./live-series.js";
 
 type Client = Pick<PoolClient, "query">;
 
@@ -26,17 +26,29 @@ export async function recordOutages(client: Client, outages: readonly MarketOuta
     const held = covered.filter(({ marketId }) => marketId === outage.marketId);
     return subtractRanges([outage], held).map((part) => ({ ...outage, ...part }));
   });
-  for (const outage of joinTouching(uncovered)) {
-    const { marketId, startMs, endMs, reason, detail } = outage;
-    // Batches are delivered more than once: what is within one on record is that one.
-    const { rowCount } = await client.query(
-      `UPDATE gap_log SET end_time = greatest(end_time, $3)
-       WHERE market_id = $1 AND data_type = 'orderbook' AND closed_at IS NULL AND reason = $4 AND detail = $5
-         AND end_time >= $2 AND start_time <= $2 AND (end_time = $2 OR end_time >= $3)`,
-      [marketId, formatTime(startMs), formatTime(endMs), reason, detail],
-    );
-    if (!rowCount) await recordLiveGaps(client, "orderbook", [{ ...outage, nextAskMs: undefined }]);
-  }
+  const joined = joinTouching(uncovered);
+  // Batches are delivered more than once: what is within one on record is that one.
+  const { rows } = await client.query<{ at: number }>(
+    `UPDATE gap_log g SET end_time = greatest(g.end_time, o.end_time)
+     FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[])
+       WITH ORDINALITY AS o (market_id, start_time, end_time, reason, detail, at)
+     WHERE g.market_id = o.market_id AND g.data_type = 'orderbook' AND g.closed_at IS NULL
+       AND g.reason = o.reason AND g.detail = o.detail
+       AND g.end_time >= o.start_time AND g.start_time <= o.start_time
+       AND (g.end_time = o.start_time OR g.end_time >= o.end_time)
+     RETURNING o.at::int AS at`,
+    [
+      ...columnsOf(joined),
+      joined.map(({ reason }) => reason),
+      joined.map(({ detail }) => storedDetail(detail)),
+    ],
+  );
+  const known = new Set(rows.map(({ at }) => at));
+  await recordLiveGaps(
+    client,
+    "orderbook",
+    joined.filter((_, i) => !known.has(i + 1)).map((outage) => ({ ...outage, nextAskMs: undefined })),
+  );
 }
 
 /** Takes out of the open gaps what is covered now. */
@@ -99,17 +111,17 @@ export function columnsOf(ranges: readonly MarketRange[]): [number[], string[], 
   ];
 }
 
-/** An outage that goes on comes in pieces. */
+/** An outage that goes on comes in pieces, and a piece more than once. */
 function joinTouching(outages: readonly MarketOutage[]): MarketOutage[] {
   const joined: MarketOutage[] = [];
   for (const outage of [...outages].sort((a, b) => a.marketId - b.marketId || a.startMs - b.startMs)) {
     const last = joined.at(-1);
     const goesOn =
       last?.marketId === outage.marketId &&
-      last.endMs === outage.startMs &&
+      last.endMs >= outage.startMs &&
       last.reason === outage.reason &&
       last.detail === outage.detail;
-    if (last && goesOn) joined[joined.length - 1] = { ...last, endMs: outage.endMs };
+    if (last && goesOn) joined[joined.length - 1] = { ...last, endMs: Math.max(last.endMs, outage.endMs) };
     else joined.push(outage);
   }
   return joined;

@@ -31,6 +31,11 @@ export interface LiveGap extends TimeRange {
 const DETAIL_CHARS_MAX = 2_000;
 const RAW_CHARS_MAX = 16_384;
 
+/** A detail as it is stored: it may quote what an exchange has sent. */
+export function storedDetail(detail: string): string {
+  return storableText(detail.slice(0, DETAIL_CHARS_MAX));
+}
+
 /** Makes the series' rows and takes their locks, in order. */
 export async function lockLiveSeries(
   client: Client,
@@ -103,7 +108,7 @@ export async function recordLiveGaps(
       gaps.map(({ startMs }) => formatTime(startMs)),
       gaps.map(({ endMs }) => formatTime(endMs)),
       gaps.map(({ reason }) => reason),
-      gaps.map(({ detail }) => storableText(detail.slice(0, DETAIL_CHARS_MAX))),
+      gaps.map(({ detail }) => storedDetail(detail)),
       gaps.map(({ foundMs }) => formatTime(foundMs)),
       gaps.map(({ nextAskMs }) => time(nextAskMs)),
     ],
@@ -148,7 +153,7 @@ export async function recordLiveRejections(
       rejections.map(({ source }) => source),
       rejections.map(({ openTimeMs }) => (isStorable(openTimeMs) ? formatTime(openTimeMs) : null)),
       rejections.map(({ rule }) => rule),
-      rejections.map(({ detail }) => storableText(detail.slice(0, DETAIL_CHARS_MAX))),
+      rejections.map(({ detail }) => storedDetail(detail)),
       rejections.map(({ raw }) => storableText(raw.slice(0, RAW_CHARS_MAX))),
     ],
   );

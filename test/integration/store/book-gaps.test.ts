@@ -201,3 +201,16 @@ it("does not hold the one book that a process stored before it was killed", asyn
   ]);
   expect(await store.live.audit()).toEqual([]);
 });
+
+it("is on record whatever the exchange's text in its detail, once, also when one commit tells it twice", async () => {
+  const id = await newMarket();
+  const a = new Follower(id);
+  a.start(0);
+  a.follow(1, 10);
+  a.keeper.onLost("stale", `price "\u0000${"9".repeat(3_000)}" is not a price`);
+  a.start(20);
+  const told = a.take();
+  for (let i = 0; i < 2; i++) await commit([...told, ...told], 20);
+  expect(await outages(id)).toEqual([[10, 20]]);
+  expect(await store.live.audit()).toEqual([]);
+});
